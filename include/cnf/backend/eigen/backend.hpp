@@ -1,0 +1,270 @@
+// The Eigen backend: likelihood and sampling in float or double without LibTorch. No gradients, no training;
+// in double it is the oracle of the tests. Operations are those of backend/libtorch/backend.hpp, with the
+// same meaning.
+#pragma once
+
+#include <Eigen/Core>
+#include <Eigen/LU>
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cnf/backend/eigen/conv2d.hpp"
+#include "cnf/backend/eigen/module.hpp"
+#include "cnf/backend/eigen/tensor.hpp"
+
+namespace cnf::eigen {
+
+template <class T = float>
+struct Backend {
+  using Tensor = eigen::Tensor<T>;
+  using Parameter = eigen::Parameter<T>;
+  using PerSample = eigen::PerSample<T>;
+  using Module = eigen::Module<T>;
+  using Vector = Eigen::Array<T, Eigen::Dynamic, 1>;
+  using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+  struct Placement {};
+
+  // Shapes.
+  static long samples(const Tensor& x) { return x.n; }
+  static long channels(const Tensor& x) { return x.channels(); }
+  static long height(const Tensor& x) { return x.h; }
+  static long width(const Tensor& x) { return x.w; }
+
+  // Modules and parameters.
+  struct NoGradients {
+    NoGradients() {}
+  };
+
+  static Module& child(Module& parent, const std::string& name) {
+    for (auto& [known, module] : parent.children)
+      if (known == name) return *module;
+    return *parent.children.emplace_back(name, std::make_unique<Module>()).second;
+  }
+
+  static Parameter add_parameter(Module& module, const std::string& name, const std::vector<long>& sizes,
+                                 const std::vector<double>& values, bool) {
+    Parameter p{std::make_shared<typename Parameter::State>()};
+    p.state->sizes = sizes;
+    p.state->values =
+        Eigen::Map<const Eigen::ArrayXd>(values.data(), Eigen::Index(values.size())).template cast<T>();
+    module.parameters.emplace_back(name, p);
+    return p;
+  }
+
+  static bool training(const Module&) { return false; }
+  static void set(const Parameter& p, double value) {
+    p.assign(Vector::Constant(p.values().size(), T(value)));
+  }
+  static double first(const Parameter& p) { return double(p.values()(0)); }
+  static const Vector& vector(const Parameter& p) { return p.values(); }
+  static Matrix matrix(const Parameter& p) {
+    return Eigen::Map<const Matrix>(p.values().data(), p.size(0), p.size(1));
+  }
+
+  /// A value computed from a parameter and kept while the parameter doesn't change; safe to share between
+  /// threads.
+  template <class V>
+  class Cache {
+   public:
+    template <class Compute>
+    V get(const Parameter& p, const Compute& compute) const {
+      const std::lock_guard lock(state_->mutex);
+      if (state_->version != p.state->version) {
+        state_->value = compute();
+        state_->version = p.state->version;
+      }
+      return state_->value;
+    }
+
+   private:
+    struct State {
+      std::mutex mutex;
+      std::uint64_t version = 0;
+      V value{};
+    };
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+  };
+
+  // Elementwise; + - * are Tensor's own.
+  static Vector exp(const Vector& v) { return v.exp(); }
+  static Tensor exp(const Tensor& x) { return x.like(x.values.exp()); }
+  static Tensor log(const Tensor& x) { return x.like(x.values.log()); }
+  static Tensor tanh(const Tensor& x) { return x.like(x.values.tanh()); }
+  static Tensor softplus(const Tensor& x) {
+    return x.like(x.values.max(T(0)) + (-x.values.abs()).exp().log1p());
+  }
+  static Tensor relu(const Tensor& x) { return x.like(x.values.max(T(0))); }
+  static Tensor leaky_relu(const Tensor& x, double slope) {
+    return x.like(x.values.max(x.values * T(slope)));
+  }
+  static Tensor log1m_exp(const Tensor& x) { return x.like((-x.values.expm1()).log()); }
+  static Tensor round(const Tensor& x) { return x.like(x.values.rint()); }
+  static Tensor floor(const Tensor& x) { return x.like(x.values.floor()); }
+  static Tensor clamp(const Tensor& x, double low, double high) {
+    return x.like(x.values.max(T(low)).min(T(high)));
+  }
+  static Tensor where_at_most(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
+    return a.like((choice.values <= T(bound)).select(a.values, b.values));
+  }
+  static Tensor where_at_least(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
+    return a.like((choice.values >= T(bound)).select(a.values, b.values));
+  }
+
+  // Sums.
+  static PerSample sum(const Tensor& x) {
+    PerSample s{Vector(x.n)};
+    for (long i = 0; i < x.n; ++i) s.values(i) = x.values.middleCols(i * x.area(), x.area()).sum();
+    return s;
+  }
+  static PerSample total(const Vector& v) { return {Vector::Constant(1, v.sum())}; }
+  static PerSample per_sample(const PerSample& p, long n) {
+    return p.values.size() == n ? p : PerSample{Vector::Constant(n, p.values(0))};
+  }
+
+  // Channels.
+  static Tensor channel_affine(const Tensor& x, const Vector& scale, const Vector& shift) {
+    return x.like((x.values.colwise() * scale).colwise() + shift);
+  }
+  static Tensor add_channels(const Tensor& x, const Vector& shift) {
+    return x.like(x.values.colwise() + shift);
+  }
+  static Tensor broadcast_channels(const Vector& v, const Tensor& like) {
+    return like.like(v.replicate(1, like.values.cols()));
+  }
+  static Tensor channels_of(const Tensor& x, long first, long count) {
+    return x.like(x.values.middleRows(first, count));
+  }
+  static Tensor concat(const Tensor& a, const Tensor& b) {
+    typename Tensor::Values v(a.channels() + b.channels(), a.values.cols());
+    v << a.values, b.values;
+    return a.like(v);
+  }
+  template <std::size_t C>
+  static Tensor permute_channels(const Tensor& x, const std::array<int, C>& source) {
+    return x.like(x.values(source, Eigen::all));
+  }
+  static Tensor mix_channels(const Tensor& x, const Matrix& w) {
+    return x.like((w * x.values.matrix()).array());
+  }
+
+  static void set_normalising(const Parameter&, const Parameter&, const Tensor&, double) {}
+
+  // Space and depth.
+  static Tensor space_to_depth(const Tensor& x) {
+    Tensor y(x.n, x.h / 2, x.w / 2, typename Tensor::Values(4 * x.channels(), x.values.cols() / 4));
+    for_each_quad(y, [&](long column, int corner, long wide) {
+      for (long c = 0; c < x.channels(); ++c) y.values(4 * c + corner, column) = x.values(c, wide);
+    });
+    return y;
+  }
+  static Tensor depth_to_space(const Tensor& y) {
+    Tensor x(y.n, 2 * y.h, 2 * y.w, typename Tensor::Values(y.channels() / 4, 4 * y.values.cols()));
+    for_each_quad(y, [&](long column, int corner, long wide) {
+      for (long c = 0; c < x.channels(); ++c) x.values(c, wide) = y.values(4 * c + corner, column);
+    });
+    return x;
+  }
+
+  static Tensor pad(const Tensor& x, long height, long width) {
+    Tensor y(x.n, height, width, Tensor::Values::Zero(x.channels(), x.n * height * width));
+    copy_rows(x, y, x.h, x.w);
+    return y;
+  }
+  static Tensor crop(const Tensor& x, long height, long width) {
+    Tensor y(x.n, height, width, typename Tensor::Values(x.channels(), x.n * height * width));
+    copy_rows(x, y, height, width);
+    return y;
+  }
+  static Tensor repeat_samples(const Tensor& x, long count) {
+    Tensor y(x.n * count, x.h, x.w, typename Tensor::Values(x.channels(), x.values.cols() * count));
+    for (long i = 0; i < y.n; ++i)
+      y.values.middleCols(i * x.area(), x.area()) = x.values.middleCols(i / count * x.area(), x.area());
+    return y;
+  }
+
+  // Networks.
+  static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
+                       int padding) {
+    return eigen::conv2d(x, weight, bias, stride, padding);
+  }
+
+  // Small matrices, in double.
+  static PerSample log_abs_det(const Matrix& w) {
+    const Eigen::PartialPivLU<Eigen::MatrixXd> lu(w.template cast<double>());
+    return {Vector::Constant(1, T(lu.matrixLU().diagonal().array().abs().log().sum()))};
+  }
+  static Matrix inverse(const Matrix& w) {
+    return Eigen::PartialPivLU<Eigen::MatrixXd>(w.template cast<double>()).inverse().template cast<T>();
+  }
+  static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
+                            const Vector& diagonal) {
+    Matrix u = upper.template triangularView<Eigen::StrictlyUpper>();
+    u.diagonal() = diagonal.matrix();
+    return permutation * (lower.template triangularView<Eigen::UnitLower>() * u);
+  }
+
+  /// From and to numbers in (sample, channel, row, column) order.
+  template <class Like>
+  static Tensor from_host(const std::vector<double>& values, const std::array<long, 4>& s, const Like&) {
+    Tensor x(s[0], s[2], s[3], typename Tensor::Values(s[1], s[0] * s[2] * s[3]));
+    for (long n = 0; n < s[0]; ++n)
+      for (long c = 0; c < s[1]; ++c)
+        for (long p = 0; p < x.area(); ++p)
+          x.values(c, n * x.area() + p) = T(values[std::size_t((n * s[1] + c) * x.area() + p)]);
+    return x;
+  }
+  static std::vector<double> to_host(const Tensor& x) {
+    std::vector<double> values;
+    values.reserve(std::size_t(x.values.size()));
+    for (long n = 0; n < x.n; ++n)
+      for (long c = 0; c < x.channels(); ++c)
+        for (long p = 0; p < x.area(); ++p) values.push_back(double(x.values(c, n * x.area() + p)));
+    return values;
+  }
+  static PerSample constant(double value, const Tensor&) { return {Vector::Constant(1, T(value))}; }
+  static bool all_integers_within(const Tensor& x, double low, double high) {
+    return (x.values >= T(low) && x.values <= T(high) && x.values == x.values.floor()).all();
+  }
+  static bool all_finite(const Tensor& x) { return x.values.isFinite().all(); }
+  static bool all_finite(const PerSample& p) { return p.values.isFinite().all(); }
+
+  template <class Visit>
+  static void for_each_parameter(const Module& module, const Visit& visit) {
+    module.for_each(visit);
+  }
+  static std::vector<long> sizes(const Parameter& p) { return p.state->sizes; }
+  static void assign(const Parameter& p, const std::vector<double>& values) {
+    p.assign(Eigen::Map<const Eigen::ArrayXd>(values.data(), Eigen::Index(values.size())).template cast<T>());
+  }
+  static std::vector<double> to_host(const Parameter& p) { return {p.values().begin(), p.values().end()}; }
+  static std::vector<double> to_host(const PerSample& p) { return {p.values.begin(), p.values.end()}; }
+
+  static Tensor like(const Tensor& x, const Parameter&) { return x; }
+  static void place(Module&, const Placement&) {}
+
+ private:
+  /// visit(column of the small image, corner dy*2 + dx, column of the large image) for every pixel of the
+  /// large one.
+  template <class Visit>
+  static void for_each_quad(const Tensor& small, const Visit& visit) {
+    long column = 0;
+    for (long n = 0; n < small.n; ++n)
+      for (long y = 0; y < small.h; ++y)
+        for (long x = 0; x < small.w; ++x, ++column)
+          for (int corner = 0; corner < 4; ++corner)
+            visit(column, corner, ((n * small.h + y) * 2 + corner / 2) * 2 * small.w + 2 * x + corner % 2);
+  }
+
+  static void copy_rows(const Tensor& from, Tensor& to, long height, long width) {
+    for (long n = 0; n < from.n; ++n)
+      for (long y = 0; y < height; ++y)
+        to.values.middleCols((n * to.h + y) * to.w, width) =
+            from.values.middleCols((n * from.h + y) * from.w, width);
+  }
+};
+
+}  // namespace cnf::eigen

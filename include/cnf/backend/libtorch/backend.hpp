@@ -1,0 +1,225 @@
+// The LibTorch backend: training and inference, any device and dtype that LibTorch has.
+//
+// A tensor is an at::Tensor (N, C, H, W); a parameter is one too, registered in a torch::nn::Module, so any
+// torch::optim trains it and `to(device)` moves it. Operations are the ones that layers call; each is a few
+// lines over ATen. Errors: LibTorch's own exceptions.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <torch/nn/module.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cnf/backend/libtorch/small_matrix.hpp"
+#include "cnf/core/noise.hpp"
+
+namespace cnf::libtorch {
+
+struct Backend {
+  using Tensor = at::Tensor;
+  using Parameter = at::Tensor;
+  using PerSample = at::Tensor;
+  using Matrix = at::Tensor;
+  using Module = torch::nn::Module;
+
+  /// Where and in which precision a model lives.
+  struct Placement {
+    at::ScalarType dtype = at::kFloat;
+    at::Device device = at::kCPU;
+  };
+
+  // Shapes.
+  static long samples(const Tensor& x) { return long(x.size(0)); }
+  static long channels(const Tensor& x) { return long(x.size(1)); }
+  static long height(const Tensor& x) { return long(x.size(2)); }
+  static long width(const Tensor& x) { return long(x.size(3)); }
+
+  // Modules and parameters.
+  using NoGradients = at::NoGradGuard;
+
+  static Module& child(Module& parent, const std::string& name) {
+    const auto children = parent.named_children();
+    if (const auto* known = children.find(name)) return **known;
+    return *parent.register_module(name, std::make_shared<Module>());
+  }
+
+  static Parameter add_parameter(Module& module, const std::string& name, const std::vector<long>& sizes,
+                                 std::vector<double> values, bool trained) {
+    const std::vector<std::int64_t> shape(sizes.begin(), sizes.end());
+    auto tensor = at::from_blob(values.data(), shape, at::kDouble).clone();
+    return trained ? module.register_parameter(name, std::move(tensor))
+                   : module.register_buffer(name, std::move(tensor));
+  }
+
+  static bool training(const Module& module) { return module.is_training(); }
+  static void set(const Parameter& p, double value) {
+    at::NoGradGuard no_grad;
+    p.fill_(value);
+  }
+  static double first(const Parameter& p) { return p.view({-1})[0].item<double>(); }
+  static Tensor vector(const Parameter& p) { return p; }
+  static Matrix matrix(const Parameter& p) { return p; }
+
+  /// A value computed from a parameter and kept while the parameter doesn't change; safe to share between
+  /// threads.
+  template <class T>
+  class Cache {
+   public:
+    template <class Compute>
+    T get(const Parameter& p, const Compute& compute) const {
+      if (at::GradMode::is_enabled() && !std::is_same_v<T, bool>) return compute();
+      const std::lock_guard lock(state_->mutex);
+      if (state_->version != p._version() || state_->at != p.data_ptr()) {
+        state_->value = compute();
+        state_->version = p._version();
+        state_->at = p.data_ptr();
+      }
+      return state_->value;
+    }
+
+   private:
+    struct State {
+      std::mutex mutex;
+      std::int64_t version = -1;
+      const void* at = nullptr;
+      T value{};
+    };
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+  };
+
+  // Elementwise; + - * / are at::Tensor's own.
+  static Tensor exp(const Tensor& x) { return x.exp(); }
+  static Tensor log(const Tensor& x) { return x.log(); }
+  static Tensor tanh(const Tensor& x) { return x.tanh(); }
+  static Tensor softplus(const Tensor& x) {
+    return -at::log_sigmoid(-x);
+  }  // at::softplus drops exp(-x) beyond 20
+  static Tensor relu(const Tensor& x) { return at::relu(x); }
+  static Tensor leaky_relu(const Tensor& x, double slope) { return at::leaky_relu(x, slope); }
+  static Tensor log1m_exp(const Tensor& x) { return at::log(-at::expm1(x)); }
+  static Tensor round(const Tensor& x) { return at::round(x); }
+  static Tensor floor(const Tensor& x) { return at::floor(x); }
+  static Tensor clamp(const Tensor& x, double low, double high) { return at::clamp(x, low, high); }
+  /// Where `choice` is at most / at least the bound, `a`; elsewhere `b`.
+  static Tensor where_at_most(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
+    return at::where(choice <= bound, a, b);
+  }
+  static Tensor where_at_least(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
+    return at::where(choice >= bound, a, b);
+  }
+
+  // Sums: per sample (N), and of a parameter (one number for all samples).
+  static PerSample sum(const Tensor& x) { return x.flatten(1).sum(1); }
+  static PerSample total(const Tensor& v) { return v.sum(); }
+  static PerSample per_sample(const PerSample& p, long n) { return p.expand({n}); }
+
+  // Channels.
+  static Tensor channel_affine(const Tensor& x, const Tensor& scale, const Tensor& shift) {
+    return at::addcmul(column(shift), x, column(scale));
+  }
+  static Tensor add_channels(const Tensor& x, const Tensor& shift) { return x + column(shift); }
+  static Tensor broadcast_channels(const Tensor& v, const Tensor& like) {
+    return column(v).expand({like.size(0), v.size(0), like.size(2), like.size(3)});
+  }
+  static Tensor channels_of(const Tensor& x, long first, long count) { return x.narrow(1, first, count); }
+  static Tensor concat(const Tensor& a, const Tensor& b) { return at::cat({a, b}, 1); }
+  template <std::size_t C>
+  static Tensor permute_channels(const Tensor& x, const std::array<int, C>& source) {
+    const std::vector<std::int64_t> index(source.begin(), source.end());
+    return x.index_select(1, at::tensor(index, x.options().dtype(at::kLong)));
+  }
+  static Tensor mix_channels(const Tensor& x, const Matrix& w) {
+    return at::conv2d(x, w.unsqueeze(-1).unsqueeze(-1));
+  }
+
+  /// Sets log_scale and bias so that exp(log_scale) * (x + bias) has zero mean and unit variance per channel.
+  static void set_normalising(const Parameter& log_scale, const Parameter& bias, const Tensor& x,
+                              double floor) {
+    at::NoGradGuard no_grad;
+    const auto flat = x.transpose(0, 1).flatten(1);
+    const auto spread = flat.std(1, /*unbiased=*/false);
+    log_scale.copy_(-at::clamp(spread, floor).log());
+    bias.copy_(-flat.mean(1));
+  }
+
+  // Space and depth: channel c of pixel (2y + dy, 2x + dx) is channel c*4 + dy*2 + dx of pixel (y, x).
+  static Tensor space_to_depth(const Tensor& x) { return at::pixel_unshuffle(x, 2); }
+  static Tensor depth_to_space(const Tensor& x) { return at::pixel_shuffle(x, 2); }
+
+  /// Zeros right and below up to height x width; and their removal.
+  static Tensor pad(const Tensor& x, long height, long width) {
+    return at::constant_pad_nd(x, {0, width - x.size(3), 0, height - x.size(2)});
+  }
+  static Tensor crop(const Tensor& x, long height, long width) {
+    return x.narrow(2, 0, height).narrow(3, 0, width);
+  }
+  /// Every sample `count` times, in place: a, a, b, b.
+  static Tensor repeat_samples(const Tensor& x, long count) { return x.repeat_interleave(count, 0); }
+
+  // Networks.
+  static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
+                       int padding) {
+    return at::conv2d(x, weight, bias ? *bias : Tensor(), stride, padding);
+  }
+
+  // Small matrices.
+  static PerSample log_abs_det(const Matrix& w) {
+    return w.is_cpu() ? SmallLogAbsDet::apply(w) : std::get<1>(at::slogdet(w));
+  }
+  static Matrix inverse(const Matrix& w) { return w.is_cpu() ? SmallInverse::apply(w) : at::inverse(w); }
+  static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
+                            const Tensor& diagonal) {
+    return permutation.matmul((lower.tril(-1) + at::eye(lower.size(0), lower.options()))
+                                  .matmul(upper.triu(1) + at::diag(diagonal)));
+  }
+
+  /// From numbers in (sample, channel, row, column) order, in the dtype and on the device of `like`; and to
+  /// such numbers.
+  static Tensor from_host(const std::vector<double>& values, const std::array<long, 4>& s,
+                          const Tensor& like) {
+    const auto host =
+        at::from_blob(const_cast<double*>(values.data()), {s[0], s[1], s[2], s[3]}, at::kDouble);
+    return host.to(like.defined() ? like.options() : at::TensorOptions(at::kFloat), /*non_blocking=*/false,
+                   /*copy=*/true);
+  }
+  /// One number for all samples.
+  static PerSample constant(double value, const Tensor& like) {
+    return at::scalar_tensor(value, like.options());
+  }
+  static std::vector<double> to_host(const Tensor& x) {
+    const auto flat = x.detach().to(at::kCPU, at::kDouble).contiguous();
+    return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+  }
+  static bool all_integers_within(const Tensor& x, double low, double high) {
+    return ((x >= low) & (x <= high) & (x == at::floor(x))).all().item<bool>();
+  }
+  static bool all_finite(const Tensor& x) { return at::isfinite(x).all().item<bool>(); }
+
+  /// Calls visit(dotted name, parameter) for everything that a checkpoint holds.
+  template <class Visit>
+  static void for_each_parameter(const Module& module, const Visit& visit) {
+    for (const auto& p : module.named_parameters()) visit(p.key(), p.value());
+    for (const auto& b : module.named_buffers()) visit(b.key(), b.value());
+  }
+  static std::vector<long> sizes(const Parameter& p) { return {p.sizes().begin(), p.sizes().end()}; }
+  static void assign(const Parameter& p, const std::vector<double>& values) {
+    at::NoGradGuard no_grad;
+    p.copy_(at::from_blob(const_cast<double*>(values.data()), p.sizes(), at::kDouble));
+  }
+
+  /// x in the precision and on the device of the model that has this parameter.
+  static Tensor like(const Tensor& x, const Parameter& p) {
+    return p.defined() ? x.to(p.device(), p.scalar_type()) : x;
+  }
+  static void place(Module& module, const Placement& p) { module.to(p.device, p.dtype); }
+
+ private:
+  static Tensor column(const Tensor& v) { return v.view({1, -1, 1, 1}); }
+};
+
+}  // namespace cnf::libtorch

@@ -1,0 +1,72 @@
+// Repeat<K, L>: K copies of L, each with parameters of its own. A value, not K types: one bound type, an
+// array and a loop, so compile time doesn't grow with K. L must return the shape that it takes.
+#pragma once
+
+#include <vector>
+
+#include "cnf/core/describe.hpp"
+#include "cnf/core/layer.hpp"
+
+namespace cnf {
+
+template <int K, class L>
+struct Repeat {
+  static std::string describe() { return "Repeat<" + std::to_string(K) + ", " + L::describe() + ">"; }
+
+  template <class In, class F>
+  struct On : Elementwise<In> {
+    using one = typename L::template On<In, F>;
+    static constexpr bool positive = K > 0;
+    static constexpr bool keeps_shape = std::is_same_v<typename one::output, In> && one::latents::count == 0;
+    static constexpr bool valid = positive && one::valid && keeps_shape;
+    static constexpr bool volume_preserving = one::volume_preserving;
+    static constexpr long parameters = K * one::parameters;
+    static constexpr long multiply_adds = K * one::multiply_adds;
+
+    static consteval bool check() {
+      static_assert(positive,
+                    "cnf: Repeat<K, L> needs K of at least 1: zero repeats would be no layer at all");
+      if constexpr (sizeof(check_layer_accepts_input<0, L, In, F>) > 0 && one::valid)
+        static_assert(keeps_shape,
+                      "cnf: Repeat<K, L> needs an L that returns the shape it takes: put a Squeeze or Split "
+                      "beside it, not inside");
+      return true;
+    }
+
+    static void add_rows(std::vector<LayerRow>& rows, const std::string& path, long repeats) {
+      add_layer_rows<L, In, F>(rows, path + ".*", repeats * K);
+    }
+  };
+
+  template <class B, class In, class F>
+  struct Bound {
+    std::vector<bound_t<L, B, In, F>> layers;
+
+    explicit Bound(Scope<B> scope) {
+      layers.reserve(K);
+      for (int k = 0; k < K; ++k) layers.emplace_back(scope.child(k));
+    }
+
+    template <class Watch = NoWatch>
+    Forward<B, Repeat, In, F> forward(const Batch<B, In>& x, const Maps<B, F>& features,
+                                      const Watch& watch = {}) const {
+      Forward<B, Repeat, In, F> all{.y = x};
+      for (int k = 0; k < K; ++k) {
+        auto step = forward_watched<L>(layers[std::size_t(k)], all.y, features, watch.inside(k));
+        all.y = std::move(step.y);
+        all.log_det = k == 0 ? std::move(step.log_det) : all.log_det + step.log_det;
+      }
+      return all;
+    }
+
+    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>& none,
+                         const Maps<B, F>& features) const {
+      auto x = y;
+      for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
+        x = layer->inverse(x, none, features);
+      return x;
+    }
+  };
+};
+
+}  // namespace cnf

@@ -1,0 +1,79 @@
+// Run-time values that carry their shape in their type.
+//
+//   Batch<B, Shape<3, 32, 32>>          N samples on backend B; `.data` is the backend's tensor
+//   Maps<B, Features<S0, S1>>           one batch per shape; `.get<1>()` is a Batch<B, S1>; also Maps<B,
+//   Latents<...>>
+//
+// Making a Batch of a tensor with other channels, or another fixed extent, throws Error: a wrong shape never
+// broadcasts in silence.
+#pragma once
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "cnf/core/error.hpp"
+#include "cnf/core/features.hpp"
+
+namespace cnf {
+
+template <class B, class S>
+struct Batch {
+  using backend = B;
+  using shape = S;
+
+  Batch() = default;
+  explicit Batch(typename B::Tensor tensor) : data(std::move(tensor)) {
+    auto fits = [](int extent, long actual) { return !is_fixed(extent) || extent == actual; };
+    if (B::channels(data) != S::channels || !fits(S::height, B::height(data)) ||
+        !fits(S::width, B::width(data)))
+      throw Error("expected a batch of " + shape_text<S>() + ", got " + std::to_string(B::samples(data)) +
+                  " of " + std::to_string(B::channels(data)) + "x" + std::to_string(B::height(data)) + "x" +
+                  std::to_string(B::width(data)));
+  }
+
+  long samples() const { return B::samples(data); }
+  long area() const { return B::height(data) * B::width(data); }
+
+  typename B::Tensor data;
+};
+
+template <class B, class List>
+struct Maps {
+  using list = List;
+
+  /// Map number I; with the wrong shape inside, an Error.
+  template <int I>
+  Batch<B, nth_t<I, List>> get() const {
+    return Batch<B, nth_t<I, List>>(data[I]);
+  }
+
+  /// The map that a layer on In reads; an empty batch in an unconditional flow.
+  template <class In>
+  Batch<B, condition_t<List, In>> condition() const {
+    if constexpr (List::count == 0)
+      return {};
+    else
+      return get<matching_map<List, In>::index>();
+  }
+
+  std::array<typename B::Tensor, List::count> data;
+};
+
+/// Two lists of maps as one, and a stretch of one.
+template <class B, class L0, class L1>
+Maps<B, join_t<L0, L1>> joined(Maps<B, L0> a, Maps<B, L1> b) {
+  Maps<B, join_t<L0, L1>> all;
+  for (std::size_t i = 0; i < a.data.size(); ++i) all.data[i] = std::move(a.data[i]);
+  for (std::size_t i = 0; i < b.data.size(); ++i) all.data[a.data.size() + i] = std::move(b.data[i]);
+  return all;
+}
+
+template <class List, int First, class B, class All>
+Maps<B, List> stretch(const Maps<B, All>& all) {
+  Maps<B, List> some;
+  for (std::size_t i = 0; i < some.data.size(); ++i) some.data[i] = all.data[First + i];
+  return some;
+}
+
+}  // namespace cnf

@@ -1,0 +1,144 @@
+// The layer contract. A layer is a *spec*, an empty type that says two things; yours is as good as ours.
+//
+//   struct Shift {                                             // y = x + b, log|det| = 0
+//     static std::string describe() { return "Shift"; }
+//
+//     template <class In, class F>                             // 1. what it does to shapes; F =
+//     Features<...> struct On : cnf::Elementwise<In> {                       //    (output = In, no latents,
+//     nothing to reject)
+//       static constexpr bool volume_preserving = true;
+//       static constexpr long parameters = In::channels;
+//     };
+//
+//     template <class B, class In, class F>                    // 2. what it does to numbers, on any backend
+//     B struct Bound {
+//       typename B::Parameter b;
+//       explicit Bound(cnf::Scope<B> scope) : b(scope.parameter("b", {In::channels}, cnf::initial::zeros)) {}
+//
+//       cnf::Forward<B, Shift, In, F> forward(const cnf::Batch<B, In>& x, const cnf::Maps<B, F>&) const {
+//         return {.y = cnf::Batch<B, In>(B::add_channels(x.data, B::vector(b)))};
+//       }
+//       cnf::Batch<B, In> inverse(const cnf::Batch<B, In>& y, const cnf::Maps<B, cnf::Latents<>>&,
+//                                 const cnf::Maps<B, F>&) const {
+//         return cnf::Batch<B, In>(B::add_channels(y.data, -B::vector(b)));
+//       }
+//     };
+//   };
+//
+// Promises: forward (data -> latent) is a bijection from In to output and latents together, for every fixed
+// F; inverse undoes it; log_det is log|det d(output, latents)/dx| in nats, one number per sample (or one for
+// all); samples don't influence each other. testing/check_layer.hpp checks them. Bound's scope registers
+// parameters under dotted names.
+#pragma once
+
+#include <concepts>
+
+#include "cnf/core/batch.hpp"
+#include "cnf/core/diagnostics.hpp"
+#include "cnf/core/initial.hpp"
+#include "cnf/core/scope.hpp"
+
+namespace cnf {
+
+/// Defaults for a layer that keeps its shape: derive `On` from it and override what differs. `check()` holds
+/// the layer's own static_assert sentences, `valid` the same conditions without a message. multiply_adds is
+/// per sample, 0 for dynamic shapes.
+template <class In>
+struct Elementwise {
+  using output = In;
+  using latents = Latents<>;
+  static constexpr bool valid = true;
+  static constexpr bool volume_preserving = false;
+  static constexpr long parameters = 0;
+  static constexpr long multiply_adds = 0;
+  static consteval bool check() { return true; }
+};
+
+/// A spec that has shape rules for In and F. Cheap: names only.
+template <class Spec, class In, class F>
+concept LayerSpec = requires {
+  typename Spec::template On<In, F>::output;
+  typename Spec::template On<In, F>::latents;
+  { Spec::template On<In, F>::valid } -> std::convertible_to<bool>;
+  { Spec::template On<In, F>::parameters } -> std::convertible_to<long>;
+};
+
+/// Flow accepts inputs of shape In with feature maps F; never an error, so it may be negated.
+template <class Flow, class In, class F = Features<>>
+concept FlowFor = LayerSpec<Flow, In, F> && Flow::template On<In, F>::valid;
+
+namespace detail {
+
+template <class Flow, class In, class F>
+struct checked : check_layer_accepts_input<0, Flow, In, F> {
+  using on = typename Flow::template On<In, F>;
+};
+
+}  // namespace detail
+
+/// Shape rules of a flow after reporting, as compile errors, what is wrong with it.
+template <class Flow, class In, class F = Features<>>
+using checked_t = typename detail::checked<Flow, In, F>::on;
+
+template <class Flow, class In, class F = Features<>>
+using output_t = typename checked_t<Flow, In, F>::output;
+
+/// All latents of a flow: those that splits emitted, then the output of the last layer.
+template <class Flow, class In, class F = Features<>>
+using latents_t = join_t<typename checked_t<Flow, In, F>::latents, Latents<output_t<Flow, In, F>>>;
+
+template <class Flow, class In, class F = Features<>>
+inline constexpr bool volume_preserving = checked_t<Flow, In, F>::volume_preserving;
+
+/// Number of parameters, and multiply-adds for one sample of fixed shape.
+template <class Flow, class In, class F = Features<>>
+inline constexpr long parameter_count = checked_t<Flow, In, F>::parameters;
+template <class Flow, class In, class F = Features<>>
+inline constexpr long multiply_adds = checked_t<Flow, In, F>::multiply_adds;
+
+/// The log-determinant of a volume-preserving layer: known, so nothing is computed for it.
+struct NoLogDet {
+  friend NoLogDet operator+(NoLogDet, NoLogDet) { return {}; }
+  template <class T>
+  friend T operator+(NoLogDet, T other) {
+    return other;
+  }
+  template <class T>
+  friend T operator+(T other, NoLogDet) {
+    return other;
+  }
+};
+
+/// What `forward` returns.
+template <class B, class Spec, class In, class F>
+struct Forward {
+  using on = typename Spec::template On<In, F>;
+  Batch<B, typename on::output> y;
+  std::conditional_t<on::volume_preserving, NoLogDet, typename B::PerSample> log_det{};
+  Maps<B, typename on::latents> latents{};
+};
+
+/// The bound layer of a spec: owns parameters, computes.
+template <class Spec, class B, class In, class F>
+using bound_t = typename Spec::template Bound<B, In, F>;
+
+/// Sees what every layer of a flow returns, for diagnosis; this one looks at nothing and costs nothing.
+struct NoWatch {
+  NoWatch inside(int) const { return {}; }
+  template <class Spec, class Result>
+  void saw(const Result&) const {}
+};
+
+/// Runs one layer under a watch; compositions pass the watch on to their parts.
+template <class Spec, class Layer, class X, class Maps, class Watch>
+auto forward_watched(const Layer& layer, const X& x, const Maps& features, const Watch& watch) {
+  if constexpr (requires { layer.forward(x, features, watch); }) {
+    return layer.forward(x, features, watch);
+  } else {
+    auto result = layer.forward(x, features);
+    watch.template saw<Spec>(result);
+    return result;
+  }
+}
+
+}  // namespace cnf

@@ -1,0 +1,43 @@
+// Targets that are real numbers already: nothing to dequantize, and the likelihood is exact.
+//
+// The dequantizer contract: `describe`, `likelihood`, `parameters`, and Bound<B, Target, F> with
+//   dequantize(y, features, rows) -> {v, log_det}     v real; log P(y) >= E[log p(v) + log_det]; nats per
+//   sample, one number for all quantize(v) -> y                                  back to the alphabet,
+//   clamped to it
+#pragma once
+
+#include "cnf/core/layer.hpp"
+#include "cnf/model/likelihood.hpp"
+#include "cnf/model/noise_batch.hpp"
+
+namespace cnf {
+
+template <class B, class Target>
+struct Dequantized {
+  Batch<B, Target> v;
+  typename B::PerSample log_det;
+};
+
+/// Throws unless every value is an integer of 0 .. levels - 1.
+template <class B>
+void check_alphabet(const typename B::Tensor& y, int levels) {
+  if (!B::all_integers_within(y, 0, levels - 1))
+    throw Error("expected a target of integers from 0 to " + std::to_string(levels - 1) +
+                ", got other values");
+}
+
+struct Continuous {
+  static std::string describe() { return "Continuous"; }
+  static constexpr Likelihood likelihood = Likelihood::exact;
+
+  template <class B, class Target, class F>
+  struct Bound {
+    explicit Bound(Scope<B>) {}
+    Dequantized<B, Target> dequantize(const Batch<B, Target>& y, const Maps<B, F>&, const NoiseRows&) const {
+      return {y, B::constant(0.0, y.data)};
+    }
+    Batch<B, Target> quantize(const Batch<B, Target>& v) const { return v; }
+  };
+};
+
+}  // namespace cnf

@@ -1,0 +1,43 @@
+// Uniform dequantization of integers 0 .. 2^Bits - 1 (Theis et al., 2016): v = (y + u) / 2^Bits, u uniform on
+// [0, 1).
+//
+//   log P(y|x) >= E[log p(v|x)] - D Bits log 2   nats,   D = C H W
+//
+// A value outside the alphabet: Error. Decoding: y = floor(2^Bits v), clamped to the alphabet.
+#pragma once
+
+#include <numbers>
+
+#include "cnf/dequantize/continuous.hpp"
+
+namespace cnf {
+
+template <int Bits>
+struct Uniform {
+  static_assert(Bits >= 1 && Bits <= 16, "cnf: Uniform<Bits> dequantizes integers of 1 to 16 bits");
+
+  static std::string describe() { return "Uniform<" + std::to_string(Bits) + ">"; }
+  static constexpr Likelihood likelihood = Likelihood::bound;
+  static constexpr int levels = 1 << Bits;
+
+  template <class B, class Target, class F>
+  struct Bound {
+    explicit Bound(Scope<B>) {}
+
+    Dequantized<B, Target> dequantize(const Batch<B, Target>& y, const Maps<B, F>&,
+                                      const NoiseRows& rows) const {
+      check_alphabet<B>(y.data, levels);
+      const auto u = noise_batch<B>(rows, Stream::dequantization, 0, Distribution::uniform, 1,
+                                    sizes_of<B>(y.data), y.data);
+      const double dimensions = double(Target::channels) * double(y.area());
+      return {Batch<B, Target>((y.data + u) * (1.0 / levels)),
+              B::constant(-dimensions * Bits * std::numbers::ln2, y.data)};
+    }
+
+    Batch<B, Target> quantize(const Batch<B, Target>& v) const {
+      return Batch<B, Target>(B::clamp(B::floor(v.data * double(levels)), 0, levels - 1));
+    }
+  };
+};
+
+}  // namespace cnf

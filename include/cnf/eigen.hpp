@@ -1,0 +1,14 @@
+// cnf on Eigen: likelihood and sampling without LibTorch, in float or double.
+//
+//   cnf::eigen::Model<Spec> model;   cnf::io::load_parameters(model, "model.safetensors");
+#pragma once
+
+#include "cnf/backend/eigen/backend.hpp"
+#include "cnf/core.hpp"
+
+namespace cnf::eigen {
+
+template <class Spec, class T = float>
+using Model = cnf::Model<Spec, Backend<T>>;
+
+}  // namespace cnf::eigen

@@ -1,0 +1,61 @@
+// ActNorm: a learnt affine map per channel, set by the first training batch (Kingma and Dhariwal, Glow, 2018,
+// section 3.1).
+//
+//   y = exp(log_scale) * (x + bias),   log|det| = H W sum(log_scale)  nats
+//
+// The first batch seen in training mode sets bias and log_scale so that y has zero mean and unit variance per
+// channel; a constant channel gets scale 1 / floor at most. `initialised` is a saved buffer. Using it before
+// that, in evaluation mode or inverse, is an Error.
+#pragma once
+
+#include "cnf/core/layer.hpp"
+
+namespace cnf {
+
+struct ActNorm {
+  static std::string describe() { return "ActNorm"; }
+
+  template <class In, class F>
+  struct On : Elementwise<In> {
+    static constexpr long parameters = 2 * In::channels;
+  };
+
+  template <class B, class In, class F>
+  struct Bound {
+    /// A channel with less spread than this counts as constant.
+    static constexpr double floor = 1e-3;
+
+    typename B::Module* mode;
+    typename B::Parameter log_scale, bias, initialised;
+    typename B::template Cache<bool> cached_flag;
+
+    explicit Bound(Scope<B> scope)
+        : mode(&scope.module()),
+          log_scale(scope.parameter("log_scale", {In::channels}, initial::zeros)),
+          bias(scope.parameter("bias", {In::channels}, initial::zeros)),
+          initialised(scope.buffer("initialised", {1}, initial::zeros)) {}
+
+    Forward<B, ActNorm, In, F> forward(const Batch<B, In>& x, const Maps<B, F>&) const {
+      if (!is_initialised()) {
+        if (!B::training(*mode))
+          throw Error("ActNorm: expected to be initialised by a training batch before use, got none");
+        B::set_normalising(log_scale, bias, x.data, floor);
+        B::set(initialised, 1);
+      }
+      const auto s = B::vector(log_scale);
+      return {.y = Batch<B, In>(B::channel_affine(x.data, B::exp(s), B::exp(s) * B::vector(bias))),
+              .log_det = double(x.area()) * B::total(s)};
+    }
+
+    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
+      if (!is_initialised()) throw Error("ActNorm: expected to be initialised before its inverse is used");
+      return Batch<B, In>(B::channel_affine(y.data, B::exp(-B::vector(log_scale)), -B::vector(bias)));
+    }
+
+    bool is_initialised() const {
+      return cached_flag.get(initialised, [&] { return B::first(initialised) != 0; });
+    }
+  };
+};
+
+}  // namespace cnf

@@ -1,0 +1,79 @@
+// Prior: whitens what is left at the end of a flow (Winkler et al., 2019, section 3).
+//
+//   e = (z - mu(h)) / sigma(h),   log|det| = -sum log sigma  nats
+//
+// so that z is N(mu(h), sigma(h)) when e is standard normal; the temperature of sampling reaches it like
+// every other latent. In an unconditional flow mu and sigma are learnt numbers, one per channel.
+// BasicPrior<Net> takes another network than one 3x3 convolution.
+#pragma once
+
+#include "cnf/densities/diagonal_gaussian.hpp"
+#include "cnf/nets/network.hpp"
+#include "cnf/nets/projection.hpp"
+
+namespace cnf {
+
+template <class Net>
+struct BasicPrior {
+  static std::string describe() {
+    return std::is_same_v<Net, Projection<>> ? "Prior" : "BasicPrior<" + Net::describe() + ">";
+  }
+
+  template <class In, class F>
+  struct On : Elementwise<In> {
+    using Condition = condition_t<F, In>;
+    using Nothing = with_channels<In, 0>;
+    using net = typename Net::template On<Nothing, Condition, 2 * In::channels>;
+    static constexpr bool conditional = Condition::channels > 0;
+
+    static constexpr bool net_fits = detail::returns_channels<Net, Nothing, Condition, 2 * In::channels>;
+    static constexpr bool valid = matching_map<F, In>::found && net_fits;
+    static constexpr long parameters = conditional ? net::parameters : 2 * In::channels;
+    static constexpr long multiply_adds = conditional ? net::multiply_adds : 0;
+
+    static consteval bool check() {
+      detail::check_feature_map<F, In>();
+      static_assert(net_fits, "cnf: a prior's network must return a mean and a log-sigma for each channel");
+      return true;
+    }
+  };
+
+  template <class B, class In, class F>
+  struct Bound {
+    using on = On<In, F>;
+
+    /// mu and raw log-sigma without features.
+    struct Constant {
+      typename B::Parameter bias;
+      explicit Constant(Scope<B> scope) : bias(scope.parameter("bias", {2 * In::channels}, initial::zeros)) {}
+    };
+    struct Conditional {
+      typename Net::template Bound<B, typename on::Nothing, typename on::Condition, 2 * In::channels> call;
+      explicit Conditional(Scope<B> scope) : call(scope) {}
+    };
+    std::conditional_t<on::conditional, Conditional, Constant> net;
+
+    explicit Bound(Scope<B> scope) : net(scope.child("net")) {}
+
+    Forward<B, BasicPrior, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
+      const auto prior = prior_for(z, features);
+      return {.y = Batch<B, In>(prior.whiten(z.data)), .log_det = prior.log_det()};
+    }
+
+    Batch<B, In> inverse(const Batch<B, In>& e, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
+      return Batch<B, In>(prior_for(e, features).colour(e.data));
+    }
+
+   private:
+    detail::Whitening<B> prior_for(const Batch<B, In>& like, const Maps<B, F>& features) const {
+      if constexpr (on::conditional)
+        return {net.call({}, features.template condition<In>()).data, In::channels};
+      else
+        return {B::broadcast_channels(B::vector(net.bias), like.data), In::channels};
+    }
+  };
+};
+
+using Prior = BasicPrior<Projection<>>;
+
+}  // namespace cnf

@@ -1,0 +1,91 @@
+// ConditionalFlow: p(y|x) as a flow of y whose feature maps an extractor computes from x (Winkler et al.,
+// 2019, section 3).
+//
+//   log p(y|x) = log N(latents; 0, 1) + log|det| + dequantization's log-det      nats
+//
+//   using Sr = ConditionalFlow<Shape<3, dynamic, dynamic>,                     target y
+//                              Shape<3, dynamic / 2, dynamic / 2>,             input x
+//                              Rrdb<16, 32, 128, 2>, SrFlow, Uniform<8>>;
+//
+// A model spec; Model<Spec, B> (model/model.hpp) binds it. Everything that can be wrong with it is a compile
+// error there.
+#pragma once
+
+#include "cnf/core/describe.hpp"
+#include "cnf/densities/diagonal_gaussian.hpp"
+#include "cnf/dequantize/continuous.hpp"
+
+namespace cnf {
+
+template <class Target, class Input, class Extractor, class Flow, class Dequantizer = Continuous>
+struct ConditionalFlow {
+  using target = Target;
+  using input = Input;
+  using extracted = typename Extractor::template On<Input>;
+  using features = typename extracted::output;
+  using flow = checked_t<Flow, Target, features>;
+  using latents = latents_t<Flow, Target, features>;
+
+  static constexpr Likelihood likelihood = Dequantizer::likelihood;
+  static constexpr Distribution base = Distribution::normal;
+  static constexpr long parameters = extracted::parameters + flow::parameters;
+
+  static consteval bool check() { return extracted::check(); }
+
+  static std::string describe() {
+    return "ConditionalFlow<" + shape_text<Target>() + ", " + shape_text<Input>() + ", " +
+           detail::described_list<Extractor, Flow, Dequantizer>() + ">";
+  }
+
+  /// Rows of the extractor and of the flow for a target of Height x Width.
+  template <int Height, int Width>
+  static std::vector<LayerRow> table() {
+    using In = resolved<Input, Height, Width>;
+    using Y = resolved<Target, Height, Width>;
+    using on = typename Extractor::template On<In>;
+    std::vector<LayerRow> rows{{"extractor", Extractor::describe(), shape_text<In>(),
+                                detail::shapes_text(typename on::output{}), 1, on::parameters,
+                                on::multiply_adds}};
+    add_layer_rows<Flow, Y, typename resolve_list<features, Height, Width>::type>(rows, "flow");
+    return rows;
+  }
+
+  template <class B>
+  struct Bound {
+    typename Extractor::template Bound<B, Input> extractor;
+    bound_t<Flow, B, Target, features> flow;
+    typename Dequantizer::template Bound<B, Target, features> dequantizer;
+
+    explicit Bound(Scope<B> scope)
+        : extractor(scope.child("extractor")),
+          flow(scope.child("flow")),
+          dequantizer(scope.child("dequantizer")) {}
+
+    Maps<B, features> prepare(const Batch<B, Input>& x) const { return extractor(x); }
+
+    template <class Watch = NoWatch>
+    typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h,
+                                   const NoiseRows& rows, const Watch& watch = {}) const {
+      auto dequantized = dequantizer.dequantize(y, h, rows);
+      const auto out = flow.forward(dequantized.v, h, watch);
+      auto sum = dequantized.log_det + standard_normal_log_density<B>(out.y.data);
+      for (const auto& latent : out.latents.data) sum = sum + standard_normal_log_density<B>(latent);
+      return out.log_det + sum;
+    }
+
+    Maps<B, latents> encode(const Batch<B, Target>& y, const Maps<B, features>& h,
+                            const NoiseRows& rows) const {
+      auto out = flow.forward(dequantizer.dequantize(y, h, rows).v, h);
+      return joined(std::move(out.latents),
+                    Maps<B, Latents<output_t<Flow, Target, features>>>{.data = {out.y.data}});
+    }
+
+    Batch<B, Target> decode(const Maps<B, latents>& z, const Maps<B, features>& h) const {
+      constexpr int emitted = latents::count - 1;
+      return dequantizer.quantize(
+          flow.inverse(z.template get<emitted>(), stretch<typename ConditionalFlow::flow::latents, 0>(z), h));
+    }
+  };
+};
+
+}  // namespace cnf

@@ -1,0 +1,108 @@
+// FactorisedLogistic: the baseline of Winkler et al., 2019, section 5: every pixel an independent discretized
+// logistic whose mean and scale a network computes from x. The likelihood is exact. The same face as a flow:
+// its latents are the standardised residuals z = (y - mu) / s, logistic under the model; decode rounds mu + s
+// z to the alphabet.
+//
+//   FactorisedLogistic<Shape<3, dynamic, dynamic>, Shape<3, dynamic / 2, dynamic / 2>, Rrdb<16, 55, 128, 1>>
+//
+// The extractor's first map, at x's resolution, goes through one 3x3 convolution and depth-to-space up to y's
+// resolution.
+#pragma once
+
+#include "cnf/core/describe.hpp"
+#include "cnf/densities/discretized_logistic.hpp"
+#include "cnf/dequantize/continuous.hpp"
+#include "cnf/nets/conv.hpp"
+
+namespace cnf {
+
+template <class Target, class Input, class Extractor, int Bits = 8>
+struct FactorisedLogistic {
+  using target = Target;
+  using input = Input;
+  using extracted = typename Extractor::template On<Input>;
+  using features = Features<with_channels<Target, 2 * Target::channels>>;  // mu and log s, raw
+  using latents = Latents<Target>;
+
+  static constexpr Likelihood likelihood = Likelihood::exact;
+  static constexpr Distribution base = Distribution::logistic;
+  static constexpr int levels = 1 << Bits;
+
+  /// How many times larger y is than x.
+  static constexpr int upscale =
+      is_fixed(Target::height) ? Target::height / Input::height : Input::height / Target::height;
+
+  static constexpr ConvShape head() {
+    return {.in = nth_t<0, typename extracted::output>::channels,
+            .out = 2 * Target::channels * upscale * upscale};
+  }
+  static constexpr long parameters = extracted::parameters + head().parameters();
+
+  static consteval bool check() {
+    static_assert(
+        extracted::output::count >= 1 && same_extents<nth_t<0, typename extracted::output>, Input>,
+        "cnf: FactorisedLogistic needs an extractor whose first map has the height and width of the input");
+    static_assert((upscale & (upscale - 1)) == 0,
+                  "cnf: FactorisedLogistic needs a target 1, 2, 4, ... times larger than the input");
+    return extracted::check();
+  }
+
+  static std::string describe() {
+    return "FactorisedLogistic<" + shape_text<Target>() + ", " + shape_text<Input>() + ", " +
+           Extractor::describe() + ", " + std::to_string(Bits) + ">";
+  }
+
+  template <int Height, int Width>
+  static std::vector<LayerRow> table() {
+    using In = resolved<Input, Height, Width>;
+    using on = typename Extractor::template On<In>;
+    return {{"extractor", Extractor::describe(), shape_text<In>(), detail::shapes_text(typename on::output{}),
+             1, on::parameters, on::multiply_adds},
+            {"head", "convolution, depth-to-space", shape_text<nth_t<0, typename on::output>>(),
+             shape_text<resolved<nth_t<0, features>, Height, Width>>(), 1, head().parameters(),
+             area<In> * head().weights()}};
+  }
+
+  template <class B>
+  struct Bound {
+    typename Extractor::template Bound<B, Input> extractor;
+    Conv<B> to_parameters;
+
+    explicit Bound(Scope<B> scope)
+        : extractor(scope.child("extractor")), to_parameters(scope.child("head"), head()) {}
+
+    Maps<B, features> prepare(const Batch<B, Input>& x) const {
+      auto raw = to_parameters(extractor(x).data[0]);
+      for (int factor = upscale; factor > 1; factor /= 2) raw = B::depth_to_space(raw);
+      return {.data = {std::move(raw)}};
+    }
+
+    template <class Watch = NoWatch>
+    typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h, const NoiseRows&,
+                                   const Watch& = {}) const {
+      check_alphabet<B>(y.data, levels);
+      return B::sum(discretized_logistic_log_prob<B, Bits>(y.data, mu(h), log_s(h)));
+    }
+
+    Maps<B, latents> encode(const Batch<B, Target>& y, const Maps<B, features>& h, const NoiseRows&) const {
+      return {.data = {(y.data * (1.0 / levels) - mu(h)) * B::exp(-log_s(h))}};
+    }
+
+    Batch<B, Target> decode(const Maps<B, latents>& z, const Maps<B, features>& h) const {
+      const auto v = z.data[0] * B::exp(log_s(h)) + mu(h);
+      return Batch<B, Target>(B::clamp(B::round(v * double(levels)), 0, levels - 1));
+    }
+
+   private:
+    /// Mean around the middle of the alphabet, log-scale within -2.5 +- 5: bounded, so that neither end of
+    /// the density degenerates.
+    static typename B::Tensor mu(const Maps<B, features>& h) {
+      return B::channels_of(h.data[0], 0, Target::channels) + 0.5;
+    }
+    static typename B::Tensor log_s(const Maps<B, features>& h) {
+      return B::tanh(B::channels_of(h.data[0], Target::channels, Target::channels) * 0.2) * 5.0 - 2.5;
+    }
+  };
+};
+
+}  // namespace cnf

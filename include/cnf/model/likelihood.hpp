@@ -1,0 +1,33 @@
+// What a number of bits is: exact, a bound, or an importance-weighted estimate. A flow on discrete data is a
+// bound: dequantization only lower-bounds log P(y|x) (Theis et al., A note on the evaluation of generative
+// models, 2016).
+#pragma once
+
+#include <string>
+
+namespace cnf {
+
+enum class Likelihood { exact, bound, importance_weighted };
+
+inline std::string to_string(Likelihood kind) {
+  switch (kind) {
+    case Likelihood::exact:
+      return "exact";
+    case Likelihood::bound:
+      return "bound";
+    case Likelihood::importance_weighted:
+      return "importance-weighted";
+  }
+  return "?";
+}
+
+/// Bits per dimension, one number per sample: -log p / (D log 2), D = C H W of the target as given, without
+/// padding.
+template <class B>
+struct BitsPerDim {
+  typename B::PerSample values;
+  Likelihood kind = Likelihood::bound;
+  int draws = 1;
+};
+
+}  // namespace cnf

@@ -1,0 +1,241 @@
+// Model<Spec, B>: a model spec bound to a backend; owns parameters. On LibTorch it is a torch::nn::Module.
+//
+//   Model<Sr, libtorch::Backend> model({.seed = 1});
+//   auto p = model.given(x);                                       everything that depends on x alone, once
+//   p.log_prob(y);                                                 nats, one per sample
+//   p.bits_per_dim(y);                                             .values, and .kind: exact, a bound, ...
+//   p.sample({.count = 100, .temperature = 0.8, .seed = 1});       (N * 100, C, H, W): the draws of the first
+//   input first auto z = p.encode(y);   p.decode(z);                           typed latents, one per level
+//
+// x: (N, C, h, w) real. y: (N, C, H, W), of real numbers, or, with a discrete likelihood, of integers 0 ..
+// 2^bits - 1 in any dtype; samples come in the same alphabet. Sizes that the flow can't divide are padded
+// with zeros right and below, and cropped; the likelihood of a padded target is that of target and padding
+// together, so never above the target's own. Wrong sizes: Error with expected and given. The same seed gives
+// the same samples for any batch size, thread count, device and backend (up to rounding): see core/noise.hpp.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "cnf/core/describe.hpp"
+#include "cnf/model/likelihood.hpp"
+#include "cnf/model/noise_batch.hpp"
+
+namespace cnf {
+
+struct SampleOptions {
+  long count = 1;          // samples per input
+  double temperature = 1;  // multiplies the deviation of every prior; 0 is the mode-like decode
+  std::uint64_t seed = 0;  // same seed, same samples
+  long first_input = 0;    // number of the first input: continues a batch that was cut into pieces
+  long first_draw = 0;     // number of the first draw: continues an earlier call
+};
+
+/// The noise of dequantization, where the likelihood has any.
+struct NoiseOptions {
+  std::uint64_t seed = 0;
+  long first_input = 0;
+};
+
+namespace detail {
+
+/// Names the first layer whose output is not finite.
+template <class B>
+struct FiniteWatch {
+  std::string* found;
+  std::string path;
+
+  FiniteWatch inside(int index) const { return {found, path + "." + std::to_string(index)}; }
+
+  template <class Spec, class Result>
+  void saw(const Result& result) const {
+    if (!found->empty()) return;
+    bool finite = B::all_finite(result.y.data);
+    for (const auto& latent : result.latents.data) finite = finite && B::all_finite(latent);
+    if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(result.log_det)>, NoLogDet>)
+      finite = finite && B::all_finite(result.log_det);
+    if (!finite) *found = path + " (" + Spec::describe() + ")";
+  }
+};
+
+/// The largest divisor of the target's unknown extent among the maps: 1 if all are fixed.
+template <template <class...> class List, class... S>
+constexpr int largest_divisor(List<S...>*) {
+  return std::max({1, -S::height..., -S::width...});
+}
+
+}  // namespace detail
+
+template <class Spec, class B>
+class Model : public B::Module {
+  static_assert(Spec::check());
+
+ public:
+  using spec = Spec;
+  using backend = B;
+  using Tensor = typename B::Tensor;
+  using PerSample = typename B::PerSample;
+  using Target = typename Spec::target;
+  using Input = typename Spec::input;
+  using LatentMaps = Maps<B, typename Spec::latents>;
+
+  struct Options {
+    std::uint64_t seed = 0;  // of the initial parameters
+    typename B::Placement placement{};
+  };
+
+  explicit Model(const Options& options = {}) : bound_(Scope<B>(*this, options.seed)) {
+    B::place(*this, options.placement);
+    B::for_each_parameter(*this, [&](const std::string&, const typename B::Parameter& p) {
+      if (!anchored_) anchor_ = p;
+      anchored_ = true;
+    });
+  }
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  /// Height and width of targets are padded to multiples of this.
+  static constexpr int divisor =
+      std::max(detail::largest_divisor(static_cast<typename Spec::latents*>(nullptr)),
+               detail::largest_divisor(static_cast<typename Spec::features*>(nullptr)));
+
+  class Given {
+   public:
+    PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const {
+      const auto target = padded_target(y);
+      return B::per_sample(
+          model_->bound_.log_prob(target, maps_for(target.samples()), rows(target.samples(), noise)),
+          target.samples());
+    }
+
+    BitsPerDim<B> bits_per_dim(const Tensor& y, const NoiseOptions& noise = {}) const {
+      const double dimensions = double(Target::channels) * double(B::height(y)) * double(B::width(y));
+      return {.values = log_prob(y, noise) * (-1 / (dimensions * std::numbers::ln2)),
+              .kind = Spec::likelihood};
+    }
+
+    Tensor sample(const SampleOptions& options = {}) const {
+      if (options.count < 1 || !(options.temperature >= 0))
+        throw Error("sample: expected a count of at least 1 and a temperature of at least 0, got " +
+                    std::to_string(options.count) + " and " + std::to_string(options.temperature));
+      const typename B::NoGradients no_gradients;
+      const NoiseRows rows{options.seed, options.count, options.first_input, options.first_draw};
+      return decode(noise(rows, options.temperature, samples_ * options.count, typename Spec::latents{}));
+    }
+
+    LatentMaps encode(const Tensor& y, const NoiseOptions& noise = {}) const {
+      const auto target = padded_target(y);
+      return model_->bound_.encode(target, maps_for(target.samples()), rows(target.samples(), noise));
+    }
+
+    /// The target with these latents, at the full size that x stands for.
+    Tensor decode(const LatentMaps& z) const {
+      const auto y = model_->bound_.decode(z, maps_for(B::samples(z.data[0])));
+      if (B::height(y.data) == height_ && B::width(y.data) == width_) return y.data;
+      return B::crop(y.data, height_, width_);
+    }
+
+    /// The first layer whose output is not finite for this y, or an empty text.
+    std::string first_nonfinite(const Tensor& y, const NoiseOptions& noise = {}) const {
+      const typename B::NoGradients no_gradients;
+      for (const auto& map : maps_.data)
+        if (!B::all_finite(map)) return "extractor";
+      const auto target = padded_target(y);
+      std::string found;
+      const auto log_prob =
+          model_->bound_.log_prob(target, maps_for(target.samples()), rows(target.samples(), noise),
+                                  detail::FiniteWatch<B>{&found, "flow"});
+      return found.empty() && !B::all_finite(log_prob) ? "likelihood of the latents" : found;
+    }
+
+   private:
+    friend class Model;
+    using Features = Maps<B, typename Spec::features>;
+
+    Given(const Model& model, const Batch<B, Input>& x, long height, long width, long padded_height,
+          long padded_width)
+        : model_(&model),
+          maps_(model.bound_.prepare(x)),
+          samples_(x.samples()),
+          height_(height),
+          width_(width),
+          padded_height_(padded_height),
+          padded_width_(padded_width) {}
+
+    Features maps_for(long count) const {
+      if (count == samples_) return maps_;
+      Features repeated = maps_;
+      for (auto& map : repeated.data) map = B::repeat_samples(map, count / samples_);
+      return repeated;
+    }
+
+    NoiseRows rows(long count, const NoiseOptions& noise) const {
+      return {noise.seed, count / samples_, noise.first_input, 0};
+    }
+
+    Batch<B, Target> padded_target(const Tensor& y) const {
+      const long h = B::height(y), w = B::width(y), n = B::samples(y);
+      const auto fits = [](long extent, long expected, int unit) {
+        return extent <= expected && extent > expected - unit;
+      };
+      if (!fits(h, height_, Model::upscale(Target::height, Input::height)) ||
+          !fits(w, width_, Model::upscale(Target::width, Input::width)) || n % samples_ != 0 || n == 0 ||
+          B::channels(y) != Target::channels)
+        throw Error("expected a target of (" + std::to_string(samples_) + " or a multiple, " +
+                    std::to_string(Target::channels) + ", " + std::to_string(height_) + ", " +
+                    std::to_string(width_) + "), got (" + std::to_string(n) + ", " +
+                    std::to_string(B::channels(y)) + ", " + std::to_string(h) + ", " + std::to_string(w) +
+                    ")");
+      return Batch<B, Target>(Model::padded(B::like(y, model_->anchor_), padded_height_, padded_width_));
+    }
+
+    template <class... S>
+    LatentMaps noise(const NoiseRows& rows, double temperature, long count, Latents<S...>) const {
+      int level = -1;
+      return {.data = {(++level, noise_batch<B>(rows, Stream::latents, level, Spec::base, temperature,
+                                                {count, S::channels, resolve(S::height, padded_height_),
+                                                 resolve(S::width, padded_width_)},
+                                                model_->anchor_))...}};
+    }
+
+    const Model* model_;
+    Features maps_;
+    long samples_, height_, width_, padded_height_, padded_width_;
+  };
+
+  /// p(. | x). Keeps a reference to this model.
+  Given given(const Tensor& x) const {
+    const long h = upscale(Target::height, Input::height) * B::height(x),
+               w = upscale(Target::width, Input::width) * B::width(x);
+    if (B::channels(x) != Input::channels || B::samples(x) < 1 || h < 1 || w < 1)
+      throw Error("expected an input of " + shape_text<Input>() + ", got (" + std::to_string(B::samples(x)) +
+                  ", " + std::to_string(B::channels(x)) + ", " + std::to_string(B::height(x)) + ", " +
+                  std::to_string(B::width(x)) + ")");
+    const long ph = is_fixed(Target::height) ? h : rounded_up(h),
+               pw = is_fixed(Target::width) ? w : rounded_up(w);
+    const Batch<B, Input> input(padded(B::like(x, anchor_), resolve_input(Input::height, h, ph, B::height(x)),
+                                       resolve_input(Input::width, w, pw, B::width(x))));
+    return Given(*this, input, h, w, ph, pw);
+  }
+
+  const typename Spec::template Bound<B>& bound() const { return bound_; }
+
+ private:
+  /// Target extent for one unit of input extent.
+  static constexpr int upscale(int target, int input) {
+    return is_fixed(target) ? (is_fixed(input) ? target / input : 1) : std::max(1, input / target);
+  }
+  static long rounded_up(long extent) { return (extent + divisor - 1) / divisor * divisor; }
+  static long resolve_input(int extent, long, long padded, long actual) {
+    return is_fixed(extent) ? actual : resolve(extent, padded);
+  }
+  static Tensor padded(const Tensor& t, long height, long width) {
+    return B::height(t) == height && B::width(t) == width ? t : B::pad(t, height, width);
+  }
+
+  typename Spec::template Bound<B> bound_;
+  typename B::Parameter anchor_{};
+  bool anchored_ = false;
+};
+
+}  // namespace cnf

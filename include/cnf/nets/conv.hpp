@@ -1,0 +1,87 @@
+// Convolutions that networks are made of, and their arithmetic.
+//
+//   Conv<B>(scope, {.in = 3, .out = 128})         3x3, padding that keeps the size; weight (out, in, k, k),
+//   bias (out) JointConv<B>(scope, {...}, condition)         the convolution of the concatenation [z, h], as
+//   a sum of two: nothing is concatenated
+//
+// Weights start uniform on +-1/sqrt(fan-in) (LibTorch's default), or at zero.
+#pragma once
+
+#include <cmath>
+
+#include "cnf/core/layer.hpp"
+
+namespace cnf {
+
+struct ConvShape {
+  int in = 0;
+  int out = 0;
+  int kernel = 3;
+  int stride = 1;
+  bool zero = false;
+
+  constexpr int padding() const { return stride == 1 ? kernel / 2 : 0; }
+  constexpr long weights() const { return long{in} * out * kernel * kernel; }
+  constexpr long parameters() const { return weights() + out; }
+};
+
+namespace detail {
+
+template <class B>
+typename B::Parameter conv_parameter(const Scope<B>& scope, const std::string& name,
+                                     const std::vector<long>& sizes, int fan_in, bool zero) {
+  if (zero) return scope.parameter(name, sizes, initial::zeros);
+  return scope.parameter(name, sizes, initial::uniform(1 / std::sqrt(double(fan_in))));
+}
+
+}  // namespace detail
+
+template <class B>
+struct Conv {
+  ConvShape shape;
+  typename B::Parameter weight, bias;
+
+  Conv(Scope<B> scope, ConvShape s)
+      : shape(s),
+        weight(detail::conv_parameter(scope, "weight", {s.out, s.in, s.kernel, s.kernel}, fan_in(s), s.zero)),
+        bias(detail::conv_parameter(scope, "bias", {s.out}, fan_in(s), s.zero)) {}
+
+  typename B::Tensor operator()(const typename B::Tensor& x) const {
+    return B::conv2d(x, weight, &bias, shape.stride, shape.padding());
+  }
+
+  static int fan_in(const ConvShape& s) { return s.in * s.kernel * s.kernel; }
+};
+
+/// shape.in counts the channels of z; `condition` those of h. Either may be zero, not both with a result that
+/// has no size.
+template <class B>
+struct JointConv {
+  ConvShape shape;
+  int condition;
+  typename B::Parameter weight, features, bias;
+
+  JointConv(Scope<B> scope, ConvShape s, int condition_channels) : shape(s), condition(condition_channels) {
+    const int fan_in = (s.in + condition) * s.kernel * s.kernel;
+    if (s.in > 0)
+      weight = detail::conv_parameter(scope, "weight", {s.out, s.in, s.kernel, s.kernel}, fan_in, s.zero);
+    if (condition > 0)
+      features =
+          detail::conv_parameter(scope, "features", {s.out, condition, s.kernel, s.kernel}, fan_in, s.zero);
+    bias = detail::conv_parameter(scope, "bias", {s.out}, fan_in, s.zero);
+  }
+
+  typename B::Tensor operator()(const typename B::Tensor& z, const typename B::Tensor& h) const {
+    if (condition == 0) return B::conv2d(z, weight, &bias, 1, shape.padding());
+    auto from_features = B::conv2d(h, features, &bias, 1, shape.padding());
+    if (shape.in == 0) return from_features;
+    return B::conv2d(z, weight, nullptr, 1, shape.padding()) + from_features;
+  }
+
+  static constexpr long parameters(ConvShape s, int condition_channels) {
+    s.in += condition_channels;
+    return s.parameters();
+  }
+};
+
+}  // namespace cnf

@@ -1,0 +1,44 @@
+// The extractor contract, and the two extractors without parameters. An extractor turns a model's input x
+// into the feature maps of its flow; Rrdb is one. It has `describe`, `On<In>` with `output` (a
+// Features<...>), `valid`, `check`, `parameters`, `multiply_adds`, and `Bound<B, In>` with `Maps<B, output>
+// operator()(const Batch<B, In>&)`.
+//
+//   Passthrough     x itself is the one feature map: vectors, tabular data
+//   Unconditional   no map: p(y), whatever x
+#pragma once
+
+#include "cnf/core/layer.hpp"
+
+namespace cnf {
+
+struct Passthrough {
+  static std::string describe() { return "Passthrough"; }
+
+  template <class In>
+  struct On : Elementwise<In> {
+    using output = Features<In>;
+  };
+
+  template <class B, class In>
+  struct Bound {
+    explicit Bound(Scope<B>) {}
+    Maps<B, Features<In>> operator()(const Batch<B, In>& x) const { return {.data = {x.data}}; }
+  };
+};
+
+struct Unconditional {
+  static std::string describe() { return "Unconditional"; }
+
+  template <class In>
+  struct On : Elementwise<In> {
+    using output = Features<>;
+  };
+
+  template <class B, class In>
+  struct Bound {
+    explicit Bound(Scope<B>) {}
+    Maps<B, Features<>> operator()(const Batch<B, In>&) const { return {}; }
+  };
+};
+
+}  // namespace cnf

@@ -1,0 +1,35 @@
+// The network contract: what couplings, splits and priors ask of the network inside them. A network is a
+// spec, like a layer.
+//
+//   struct Net {
+//     static std::string describe();
+//     template <class In, class Condition, int Out>       // In: what it sees of y; Condition: its feature
+//     map, 0 channels for none struct On { using output = Shape<Out, H, W>; static constexpr long parameters,
+//     multiply_adds; }; template <class B, class In, class Condition, int Out> struct Bound {
+//       explicit Bound(Scope<B>);
+//       Batch<B, output> operator()(const Batch<B, In>&, const Batch<B, Condition>&) const;
+//     };
+//   };
+//
+// The last map of a network inside a flow starts at zero, so that a new flow is close to the identity.
+#pragma once
+
+#include "cnf/core/layer.hpp"
+
+namespace cnf {
+
+template <class Net, class In, class Condition, int Out>
+concept NetworkSpec = requires {
+  typename Net::template On<In, Condition, Out>::output;
+  { Net::template On<In, Condition, Out>::parameters } -> std::convertible_to<long>;
+};
+
+namespace detail {
+
+/// Whether a network returns exactly the Out channels that its layer needs, at the layer's extents.
+template <class Net, class In, class Condition, int Out>
+inline constexpr bool returns_channels =
+    std::is_same_v<typename Net::template On<In, Condition, Out>::output, with_channels<In, Out>>;
+
+}  // namespace detail
+}  // namespace cnf
