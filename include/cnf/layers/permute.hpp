@@ -41,7 +41,7 @@ struct Permute {
     return {Source...};
   }
 
-  static consteval bool is_permutation() {
+  static constexpr bool is_permutation() {
     int n = sizeof...(Source), found = 0;
     for (int i = 0; i < n; ++i) found += (0 + ... + int(Source == i)) == 1;
     return found == n;

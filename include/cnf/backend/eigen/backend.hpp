@@ -14,6 +14,7 @@
 #include "cnf/backend/eigen/conv2d.hpp"
 #include "cnf/backend/eigen/module.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
+#include "cnf/io/dtype.hpp"
 
 namespace cnf::eigen {
 
@@ -236,6 +237,7 @@ struct Backend {
   static void for_each_parameter(const Module& module, const Visit& visit) {
     module.for_each(visit);
   }
+  static io::DType dtype(const Parameter&) { return sizeof(T) == 8 ? io::DType::f64 : io::DType::f32; }
   static std::vector<long> sizes(const Parameter& p) { return p.state->sizes; }
   static void assign(const Parameter& p, const std::vector<double>& values) {
     p.assign(Eigen::Map<const Eigen::ArrayXd>(values.data(), Eigen::Index(values.size())).template cast<T>());

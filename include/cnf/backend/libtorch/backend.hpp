@@ -17,6 +17,7 @@
 
 #include "cnf/backend/libtorch/small_matrix.hpp"
 #include "cnf/core/noise.hpp"
+#include "cnf/io/dtype.hpp"
 
 namespace cnf::libtorch {
 
@@ -205,6 +206,11 @@ struct Backend {
   static void for_each_parameter(const Module& module, const Visit& visit) {
     for (const auto& p : module.named_parameters()) visit(p.key(), p.value());
     for (const auto& b : module.named_buffers()) visit(b.key(), b.value());
+  }
+  static io::DType dtype(const Parameter& p) {
+    return p.scalar_type() == at::kDouble     ? io::DType::f64
+           : p.scalar_type() == at::kBFloat16 ? io::DType::bf16
+                                              : io::DType::f32;
   }
   static std::vector<long> sizes(const Parameter& p) { return {p.sizes().begin(), p.sizes().end()}; }
   static void assign(const Parameter& p, const std::vector<double>& values) {

@@ -1,0 +1,272 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "cnf/io/atomic_file.hpp"
+#include "cnf/metrics/psnr.hpp"
+#include "cnf/metrics/ssim.hpp"
+#include "commands.hpp"
+#include "model.hpp"
+#include "photographs.hpp"
+#include "resize.hpp"
+#include "support/device.hpp"
+#include "support/picture.hpp"
+#include "support/program.hpp"
+
+namespace super_resolution {
+namespace {
+
+constexpr int border = 2;  // pixels that PSNR and SSIM leave out
+constexpr int smallest = 11 + 2 * border;  // SSIM has a window of 11
+constexpr int crop_size = 128;                      // of the crops for bits per dimension
+constexpr int picture_rows = 5, picture_crop = 96;  // rows of the picture, and pixels of a cell
+
+struct Options {
+  std::filesystem::path checkpoint, baseline, data, json, pictures;
+  std::vector<double> temperatures{0, 0.5, 0.8, 1};
+  int crops = 1000, threads = 0;
+  std::uint64_t seed = 1;
+  std::string device = "cpu";
+};
+
+/// PSNR and SSIM of one method, averaged over images.
+struct Quality {
+  double psnr = 0, ssim = 0;
+  int images = 0;
+
+  void add(const support::Image& result, const support::Image& truth) {
+    psnr += cnf::metrics::psnr_y(result.view(), truth.view(), {.shave = border});
+    ssim += cnf::metrics::ssim_y(result.view(), truth.view(), {.shave = border});
+    ++images;
+  }
+  double mean_psnr() const { return psnr / images; }
+  double mean_ssim() const { return ssim / images; }
+};
+
+struct Bits {
+  double mean = 0, standard_error = 0;
+};
+
+struct Report {
+  std::string name;
+  Bits bits;
+  std::string likelihood;
+  std::vector<std::pair<std::string, Quality>> quality;  // bicubic, then a row per temperature
+  long parameters = 0;
+  std::int64_t nonfinite = 0;
+};
+
+std::string temperature_text(double t) { return fmt::format("{:g}", t); }
+
+support::Image bicubic(const Pair& pair) {
+  return cropped(imresize(pair.low, 2), 0, 0, pair.high.height, pair.high.width);
+}
+
+/// One sample of a whole image, cut to the original's size; counts values that are not finite.
+support::Image sampled(const AnyModel& model, const Pair& pair, double temperature, std::uint64_t seed,
+                       std::uint32_t number, at::Device device, std::int64_t& nonfinite) {
+  const auto y = model
+                     .sample(to_tensor(pair.low).to(device),
+                             {.temperature = temperature, .seed = seed, .first_input = long(number)})
+                     .to(at::kCPU);
+  nonfinite += y.numel() - at::isfinite(y).sum().item<std::int64_t>();
+  return cropped(to_image(at::nan_to_num(y[0], 0, 255, 0)), 0, 0, pair.high.height, pair.high.width);
+}
+
+Bits bits_per_dim(const AnyModel& model, const Options& o, int size, at::Device device) {
+  Photographs photographs(support::find_images(o.data), smallest);
+  const at::NoGradGuard no_grad;
+  std::vector<double> bpd;
+  for (int first = 0; first < o.crops && !support::interrupted(); first += 10) {
+    const int n = std::min(10, o.crops - first);
+    const auto crops = photographs.random_crops(n, size, o.seed, std::uint32_t(first), /*mirror=*/false);
+    const auto values =
+        model.bits_per_dim(crops.x.to(device), crops.y.to(device), o.seed + std::uint64_t(first))
+            .to(at::kCPU, at::kDouble);
+    bpd.insert(bpd.end(), values.data_ptr<double>(), values.data_ptr<double>() + n);
+  }
+  const double n = double(bpd.size()), mean = std::accumulate(bpd.begin(), bpd.end(), 0.0) / n;
+  double squares = 0;
+  for (double b : bpd) squares += (b - mean) * (b - mean);
+  return {mean, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0};
+}
+
+/// The crop with the most detail: where the luma varies most, on a coarse grid of places.
+std::pair<int, int> most_detailed(const support::Image& image, int size) {
+  const auto luma = cnf::metrics::luma(image.view());
+  const auto at = [&](int y, int x) {
+    return luma.values[std::size_t(y) * std::size_t(image.width) + std::size_t(x)];
+  };
+  std::pair<int, int> best{0, 0};
+  double most = -1;
+  for (int top = 0; top + size <= image.height; top += 16)
+    for (int left = 0; left + size <= image.width; left += 16) {
+      double sum = 0;
+      for (int y = top; y + 1 < top + size; ++y)
+        for (int x = left; x + 1 < left + size; ++x)
+          sum += std::min(30.0, std::abs(at(y, x) - at(y + 1, x)) + std::abs(at(y, x) - at(y, x + 1)));
+      if (sum > most) most = sum, best = {top, left};
+    }
+  return best;
+}
+
+void check_interrupt() {
+  if (support::interrupted()) throw support::Interrupted{};
+}
+
+nlohmann::ordered_json to_json(const Report& r) {
+  nlohmann::ordered_json psnr, ssim;
+  for (const auto& [name, q] : r.quality) {
+    psnr[name] = q.mean_psnr();
+    ssim[name] = q.mean_ssim();
+  }
+  return {{"images", r.quality.front().second.images},
+          {"bpd", r.bits.mean},
+          {"bpd_stderr", r.bits.standard_error},
+          {"likelihood", r.likelihood},
+          {"psnr_y", psnr},
+          {"ssim_y", ssim},
+          {"parameters", r.parameters},
+          {"nonfinite", r.nonfinite}};
+}
+
+void print(const std::vector<Report>& reports) {
+  fmt::print("\n{:<12} {:>12} {:>20} {:>14}\n", "model", "parameters", "bits per dimension", "non-finite");
+  for (const auto& r : reports)
+    fmt::print("{:<12} {:>12} {:>9.3f} +- {:.3f} {} {:>10}\n", r.name, r.parameters, r.bits.mean,
+               r.bits.standard_error, r.likelihood, r.nonfinite);
+  fmt::print("\n{:<12} {:<12} {:>10} {:>8}\n", "model", "temperature", "PSNR-Y", "SSIM");
+  bool first = true;
+  for (const auto& r : reports) {
+    for (const auto& [name, q] : r.quality)
+      if (first || name != "bicubic")
+        fmt::print("{:<12} {:<12} {:>7.2f} dB {:>8.4f}\n", name == "bicubic" ? name : r.name,
+                   name == "bicubic" ? "" : name, q.mean_psnr(), q.mean_ssim());
+    first = false;
+  }
+}
+
+void run(const Options& o) {
+  support::watch_interrupts();
+  const auto paths = support::find_images(o.data);
+  const auto device = support::choose_device(o.device, o.threads);
+  std::vector<std::unique_ptr<AnyModel>> models;
+  std::vector<Report> reports;
+  for (const auto& file : {o.checkpoint, o.baseline}) {
+    if (file.empty()) continue;
+    models.push_back(open_model(file, device));
+    reports.push_back({.name = choice_of(file).model,
+                       .bits = {},
+                       .likelihood = to_string(models.back()->likelihood()),
+                       .quality = {{"bicubic", {}}},
+                       .parameters = models.back()->parameters()});
+    for (double t : o.temperatures) reports.back().quality.emplace_back(temperature_text(t), Quality{});
+  }
+  if (!o.pictures.empty()) std::filesystem::create_directories(o.pictures);
+
+  int crop = crop_size;
+  std::vector<std::vector<support::Cell>> rows;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    check_interrupt();
+    const auto pair = read_pair(paths[i], smallest);
+    crop = std::min({crop, pair.high.height / 2 * 2, pair.high.width / 2 * 2});
+    const bool pictured = !o.pictures.empty() && rows.size() < picture_rows;
+    const int cell = std::min({picture_crop, pair.low.height * 2 - 2, pair.low.width * 2 - 2}) / 2 * 2;
+    auto [top, left] = pictured ? most_detailed(pair.high, cell) : std::pair{0, 0};
+    std::vector<support::Cell> row;
+    const auto show = [&](const std::string& caption, const support::Image& image) {
+      if (pictured) row.push_back({caption, cropped(image, top, left, cell, cell)});
+    };
+
+    if (pictured) row.push_back({"low resolution", cropped(pair.low, top / 2, left / 2, cell / 2, cell / 2)});
+    const auto interpolated = bicubic(pair);
+    show("bicubic", interpolated);
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      reports[m].quality[0].second.add(interpolated, pair.high);
+      for (std::size_t t = 0; t < o.temperatures.size(); ++t) {
+        check_interrupt();
+        const double tau = o.temperatures[t];
+        const auto result =
+            sampled(*models[m], pair, tau, o.seed, std::uint32_t(i), device, reports[m].nonfinite);
+        reports[m].quality[t + 1].second.add(result, pair.high);
+        if (m == 0)
+          show(fmt::format("sample, temperature {:g}", tau), result);
+        else if (tau == 0)
+          show("baseline, mode", result);
+        else if (tau == 1)
+          show("baseline, sample", result);
+      }
+    }
+    show("original", pair.high);
+    if (pictured) rows.push_back(std::move(row));
+    fmt::print("{}: {}x{}\n", paths[i].filename().string(), pair.high.width, pair.high.height);
+    std::fflush(stdout);
+  }
+  for (std::size_t m = 0; m < models.size(); ++m) reports[m].bits = bits_per_dim(*models[m], o, crop, device);
+  check_interrupt();
+
+  print(reports);
+  fmt::print("\n{} images; bits over {} random crops of {}x{}; quality on Y without a border of {} pixels\n",
+             paths.size(), o.crops, crop, crop, border);
+  if (!o.json.empty()) {
+    auto json = to_json(reports[0]);
+    if (reports.size() > 1) json["baseline"] = to_json(reports[1]);
+    cnf::io::write_file(o.json, json.dump(2) + "\n");
+  }
+  if (!o.pictures.empty()) {
+    for (std::size_t r = 1; r < rows.size(); ++r)
+      for (auto& cell : rows[r]) cell.caption.clear();
+    write_image(o.pictures / "samples.png", support::picture_grid(rows));
+    fmt::print("picture: {}\n", (o.pictures / "samples.png").string());
+  }
+}
+
+void check_bicubic(const std::filesystem::path& data) {
+  Quality quality;
+  for (const auto& path : support::find_images(data)) {
+    const auto pair = read_pair(path, smallest);
+    quality.add(bicubic(pair), pair.high);
+  }
+  fmt::print("bicubic: {:.2f} dB PSNR-Y, {:.4f} SSIM on {} images\n", quality.mean_psnr(),
+             quality.mean_ssim(), quality.images);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app) {
+  auto* c = app.add_subcommand("evaluate",
+                               "bits per dimension, PSNR and SSIM of a checkpoint on a folder of images");
+  auto o = std::make_shared<Options>();
+  c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
+  c->add_option("--baseline", o->baseline, "a second checkpoint to put beside it");
+  c->add_option("--data", o->data, "folder tree of images")->required();
+  c->add_option("--temperatures", o->temperatures, "of the samples, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  c->add_option("--crops", o->crops, "random crops of 128x128 for bits per dimension")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  c->add_option("--seed", o->seed, "of crops and samples")->capture_default_str();
+  c->add_option("--json", o->json, "file for the numbers");
+  c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
+  support::add_threads(*c, o->threads);
+  support::add_device(*c, o->device);
+  c->callback([o] { run(*o); });
+}
+
+void add_bicubic_check(CLI::App& app) {
+  auto* c = app.add_subcommand("bicubic-check",
+                               "PSNR and SSIM of bicubic interpolation alone: checks the protocol");
+  auto data = std::make_shared<std::filesystem::path>();
+  c->add_option("--data", *data, "folder tree of images")->required();
+  c->callback([data] { check_bicubic(*data); });
+}
+
+}  // namespace super_resolution

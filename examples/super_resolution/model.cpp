@@ -1,0 +1,135 @@
+#include "model.hpp"
+
+#include <fmt/format.h>
+
+#include "cnf/libtorch.hpp"
+#include "specs.hpp"
+
+namespace super_resolution {
+namespace {
+
+/// 0 .. 255 to about zero mean and unit range, so that zero padding is mid-grey.
+at::Tensor normalised(const at::Tensor& x) { return x.to(at::kFloat) / 255 - 0.5; }
+
+template <class Spec>
+class Instance final : public AnyModel {
+ public:
+  Instance(std::uint64_t seed, at::Device device) : model_({.seed = seed, .placement = {.device = device}}) {}
+
+  torch::nn::Module& module() override { return model_; }
+  cnf::Likelihood likelihood() const override { return Spec::likelihood; }
+
+  at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
+    return model_.given(normalised(x)).bits_per_dim(y, {.seed = seed}).values;
+  }
+  at::Tensor sample(const at::Tensor& x, const cnf::SampleOptions& options) const override {
+    const at::NoGradGuard no_grad;
+    return model_.given(normalised(x)).sample(options);
+  }
+  std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
+    const at::NoGradGuard no_grad;
+    return model_.given(normalised(x)).first_nonfinite(y, {.seed = seed});
+  }
+
+  void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const override {
+    cnf::io::save_checkpoint(path, model_, std::move(extras));
+  }
+  cnf::io::CheckpointExtras load(const std::filesystem::path& path) override {
+    return cnf::io::load_checkpoint(path, model_);
+  }
+
+ private:
+  cnf::libtorch::Model<Spec> model_;
+};
+
+/// Calls act.operator()<Spec>(config, model) for every model of the program.
+template <class Act>
+void for_each_spec(const Act& act) {
+  act.template operator()<SmallFlow>("small", "cnf");
+  act.template operator()<SmallFactorised>("small", "factorised");
+  act.template operator()<PaperFlow>("paper", "cnf");
+  act.template operator()<PaperFactorised>("paper", "factorised");
+}
+
+template <class Act>
+void with_spec(const Choice& choice, const Act& act) {
+  bool found = false;
+  for_each_spec([&]<class Spec>(const char* config, const char* model) {
+    if (choice.config != config || choice.model != model) return;
+    found = true;
+    act.template operator()<Spec>();
+  });
+  if (!found)
+    throw cnf::Error("expected a config of small or paper and a model of cnf or factorised, got " +
+                     choice.config + " and " + choice.model);
+}
+
+std::string table_text(const std::vector<cnf::LayerRow>& rows) {
+  std::string text = fmt::format("{:<14} {:<34} {:>11} {:>22} {:>7} {:>12} {:>15}\n", "path", "layer",
+                                 "input", "output", "repeats", "parameters", "multiply-adds");
+  long parameters = 0, multiply_adds = 0;
+  for (const auto& row : rows) {
+    text += fmt::format("{:<14} {:<34} {:>11} {:>22} {:>7} {:>12} {:>15}\n", row.path, row.layer, row.input,
+                        row.output, row.repeats, row.parameters, row.multiply_adds);
+    parameters += row.parameters;
+    multiply_adds += row.multiply_adds;
+  }
+  return text + fmt::format("{:<14} {:<34} {:>11} {:>22} {:>7} {:>12} {:>15}\n", "sum", "", "", "", "",
+                            parameters, multiply_adds);
+}
+
+}  // namespace
+
+long AnyModel::parameters() {
+  long count = 0;
+  for (const auto& p : module().parameters()) count += long(p.numel());
+  return count;
+}
+
+std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device) {
+  std::unique_ptr<AnyModel> model;
+  with_spec(choice, [&]<class Spec>() { model = std::make_unique<Instance<Spec>>(seed, device); });
+  return model;
+}
+
+Choice choice_of(const std::filesystem::path& checkpoint) {
+  const auto metadata = cnf::io::read_safetensors_metadata(checkpoint);
+  const auto text = metadata.find("architecture");
+  if (text == metadata.end())
+    throw cnf::Error(
+        "cannot load " + checkpoint.string() +
+        ": expected a checkpoint of this program, got a safetensors file without an architecture");
+  Choice found{"", ""};
+  for_each_spec([&]<class Spec>(const char* config, const char* model) {
+    if (cnf::describe<Spec>() == text->second) found = {config, model};
+  });
+  if (found.config.empty())
+    throw cnf::Error("cannot load " + checkpoint.string() +
+                     ": expected an architecture of this program, got " + text->second);
+  return found;
+}
+
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device) {
+  auto model = make_model(choice_of(checkpoint), 0, device);
+  model->load(checkpoint);
+  model->module().eval();
+  return model;
+}
+
+std::string describe_model(const Choice& choice) {
+  std::string text;
+  with_spec(choice, [&]<class Spec>() {
+    const auto rows = Spec::template table<32, 32>();
+    text = cnf::describe<Spec>() + "\n\nfor a target of 3x32x32, per sample:\n" + table_text(rows);
+    long extractor = 0;
+    for (const auto& row : rows)
+      if (row.path == "extractor") extractor += row.parameters;
+    text += fmt::format("\nparameters: {:.2f} M in all, {:.2f} M in the extractor, {:.2f} M in {}\n",
+                        double(Spec::parameters) / 1e6, double(extractor) / 1e6,
+                        double(Spec::parameters - extractor) / 1e6,
+                        choice.model == "cnf" ? "the flow" : "the head");
+  });
+  return text;
+}
+
+}  // namespace super_resolution

@@ -1,0 +1,58 @@
+// A model of the program behind one face, so that commands are compiled once and not once per architecture.
+//
+//   auto model = make_model({.config = "small", .model = "cnf"}, 1, at::kCPU);
+//   auto model = open_model("model.safetensors", at::kCPU);          the architecture that the file names
+//
+// x: (N, 3, h, w) low resolution, y: (N, 3, 2h, 2w), both 0 .. 255. Errors: cnf::Error of one line.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cnf/core/describe.hpp"
+#include "cnf/io/checkpoint.hpp"
+#include "cnf/model/model.hpp"
+
+namespace super_resolution {
+
+struct Choice {
+  std::string config = "small";  // small | paper
+  std::string model = "cnf";     // cnf | factorised
+};
+
+class AnyModel {
+ public:
+  virtual ~AnyModel() = default;
+
+  virtual torch::nn::Module& module() = 0;
+  virtual cnf::Likelihood likelihood() const = 0;
+
+  /// Bits per dimension, (N).
+  virtual at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
+  virtual at::Tensor sample(const at::Tensor& x, const cnf::SampleOptions& options) const = 0;
+  /// Name of the first layer whose output is not finite, or an empty text.
+  virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
+
+  virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
+  virtual cnf::io::CheckpointExtras load(const std::filesystem::path& path) = 0;
+
+  long parameters();
+};
+
+std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device);
+
+/// The model of a checkpoint, with its parameters, in evaluation mode.
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device);
+
+/// The choice that a checkpoint was trained with.
+Choice choice_of(const std::filesystem::path& checkpoint);
+
+/// What `describe` prints: architecture, a row per layer for a target of 32x32, and the sums.
+std::string describe_model(const Choice& choice);
+
+}  // namespace super_resolution

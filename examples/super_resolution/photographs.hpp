@@ -1,0 +1,61 @@
+// A folder of photographs as training and evaluation data: pairs of high resolution and its MATLAB-bicubic
+// half.
+//
+// Crops are aligned: the low-resolution crop is cut out of the image's low resolution, so it has no border of
+// its own. Decoded images are kept in memory up to a limit; beyond it they are read again when they are
+// drawn. Every crop is a pure function of its key.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "cnf/core/noise.hpp"
+#include "support/image.hpp"
+
+namespace super_resolution {
+
+struct Pair {
+  support::Image low;   // ceil(H/2) x ceil(W/2)
+  support::Image high;  // H x W
+};
+
+/// Reads an image and halves it. Smaller than `smallest` in height or width: Error naming the file.
+Pair read_pair(const std::filesystem::path& path, int smallest);
+
+/// Images of one size as (N, 3, H, W), 0 .. 255 in bytes, and back.
+at::Tensor to_tensor(const support::Image& image);
+support::Image to_image(const at::Tensor& chw);
+
+/// Rows top .. top + height and columns left .. left + width.
+support::Image cropped(const support::Image& image, int top, int left, int height, int width);
+
+struct Crops {
+  at::Tensor x, y;  // (N, 3, size/2, size/2), (N, 3, size, size), bytes
+};
+
+class Photographs {
+ public:
+  /// All images of `paths`, each at least `smallest` pixels in height and width.
+  Photographs(std::vector<std::filesystem::path> paths, int smallest);
+
+  std::size_t count() const { return paths_.size(); }
+  const std::filesystem::path& path(std::size_t index) const { return paths_[index]; }
+
+  /// `count` random crops of an even size; with `mirror`, half of them are mirrored. (seed, step) decide
+  /// which.
+  Crops random_crops(int count, int size, std::uint64_t seed, std::uint32_t step, bool mirror);
+
+ private:
+  const Pair& pair(std::size_t index);
+
+  std::vector<std::filesystem::path> paths_;
+  std::vector<std::optional<Pair>> kept_;
+  Pair visitor_;  // the last image read beyond the limit
+  int smallest_;
+  std::size_t kept_bytes_ = 0;
+};
+
+}  // namespace super_resolution

@@ -1,0 +1,34 @@
+// The four models of this program, as types: what `--config` and `--model` choose from.
+//
+//   paper   Winkler et al., 2019: L = 2 levels, K = 8 steps, coupling width 512, RRDB of 16 blocks; the
+//   factorised baseline has the same
+//           network with growth 55, so that both have about 40 M parameters
+//   small   K = 4, width 64, one RRDB block: about half a million parameters, learns in minutes on two cores;
+//   the baseline has three
+//           blocks, for equal parameters
+#pragma once
+
+#include "cnf/core.hpp"
+
+namespace super_resolution {
+
+using Target = cnf::Shape<3, cnf::dynamic, cnf::dynamic>;
+using Input = cnf::Shape<3, cnf::dynamic / 2, cnf::dynamic / 2>;
+
+/// L = 2: squeeze, K x [ActNorm, 1x1 convolution, affine coupling], split, once more without the split,
+/// prior.
+template <int K, int Width>
+struct TwoLevels {
+  using Step = cnf::Sequential<cnf::ActNorm, cnf::InvConv1x1, cnf::AffineCoupling<cnf::ConvNet<Width>>>;
+  using Level = cnf::Sequential<cnf::Squeeze, cnf::Repeat<K, Step>>;
+  using Flow = cnf::Sequential<Level, cnf::Split, Level, cnf::Prior>;
+};
+
+using PaperFlow =
+    cnf::ConditionalFlow<Target, Input, cnf::Rrdb<16, 32, 128, 2>, TwoLevels<8, 512>::Flow, cnf::Uniform<8>>;
+using PaperFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Rrdb<16, 55, 128, 1>>;
+using SmallFlow =
+    cnf::ConditionalFlow<Target, Input, cnf::Rrdb<1, 16, 32, 2>, TwoLevels<4, 64>::Flow, cnf::Uniform<8>>;
+using SmallFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Rrdb<3, 16, 32, 1>>;
+
+}  // namespace super_resolution

@@ -1,0 +1,164 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "commands.hpp"
+#include "model.hpp"
+#include "photographs.hpp"
+#include "support/device.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+namespace super_resolution {
+namespace {
+
+struct Options {
+  std::filesystem::path data, out, validation;
+  Choice choice;
+  int patch = 32, threads = 0, crops = 128;
+  std::uint64_t seed = 1;
+  std::string device = "cpu";
+  double held_out = 0.1;
+  bool resume = false;
+  support::TrainingOptions training;
+};
+
+/// Training images and held-out ones: from a folder of their own, or every nth image of the data.
+struct Images {
+  std::vector<std::filesystem::path> train, held_out;
+};
+
+Images divide(const Options& o) {
+  Images images{.train = support::find_images(o.data), .held_out = {}};
+  if (!o.validation.empty()) {
+    images.held_out = support::find_images(o.validation);
+  } else if (images.train.size() > 1 && o.held_out > 0) {
+    const std::size_t every = std::max<std::size_t>(2, std::size_t(1 / o.held_out));
+    std::vector<std::filesystem::path> rest;
+    for (std::size_t i = 0; i < images.train.size(); ++i)
+      (i % every == every / 2 ? images.held_out : rest).push_back(images.train[i]);
+    images.train = std::move(rest);
+  }
+  return images;
+}
+
+std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
+  return folder / "model.safetensors";
+}
+
+/// Creates the folder; refuses to overwrite an earlier training.
+void prepare_folder(const Options& o) {
+  std::error_code error;
+  std::filesystem::create_directories(o.out, error);
+  if (error) throw cnf::Error("cannot create " + o.out.string() + ": " + error.message());
+  const bool exists = std::filesystem::exists(checkpoint_in(o.out));
+  if (exists && !o.resume)
+    throw cnf::Error(checkpoint_in(o.out).string() +
+                     " exists: give --resume to go on with it, or another --out");
+  if (!exists && o.resume)
+    throw cnf::Error("nothing to resume: " + checkpoint_in(o.out).string() + " does not exist");
+}
+
+void run(Options o) {
+  if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
+  const auto images = divide(o);
+  prepare_folder(o);
+  const auto device = support::choose_device(o.device, o.threads);
+
+  auto model = make_model(o.choice, o.seed, device);
+  cnf::io::CheckpointExtras resumed;
+  if (o.resume) resumed = model->load(checkpoint_in(o.out));
+
+  Photographs photographs(images.train, o.patch);
+  fmt::print("{} {}: {:.2f} M parameters; {} images to train, {} held out\n", o.choice.config, o.choice.model,
+             double(model->parameters()) / 1e6, images.train.size(), images.held_out.size());
+
+  const auto on_device = [&](Crops crops) { return Crops{crops.x.to(device), crops.y.to(device)}; };
+  const auto batch = [&](std::int64_t step) {
+    return on_device(
+        photographs.random_crops(o.training.batch, o.patch, o.seed, std::uint32_t(step), /*mirror=*/true));
+  };
+  // Dequantization noise of a step: another seed for every step, the same when it is repeated.
+  const auto noise_seed = [&](std::int64_t step) { return o.seed * 1'000'003 + std::uint64_t(step) + 1; };
+
+  o.training.folder = o.out;
+  support::TrainingHooks hooks;
+  hooks.loss = [&](std::int64_t step) {
+    const auto crops = batch(step);
+    return model->bits_per_dim(crops.x, crops.y, noise_seed(step)).mean();
+  };
+  hooks.diagnose = [&](std::int64_t step) {
+    const auto crops = batch(step);
+    return model->first_nonfinite(crops.x, crops.y, noise_seed(step));
+  };
+  std::optional<Crops> held_out;
+  if (!images.held_out.empty()) {
+    held_out = on_device(
+        Photographs(images.held_out, o.patch).random_crops(o.crops, o.patch, o.seed, 0, /*mirror=*/false));
+    hooks.validate = [&] {
+      double sum = 0;
+      for (std::int64_t i = 0; i < o.crops; i += 32) {
+        const auto n = std::min<std::int64_t>(32, o.crops - i);
+        sum += model->bits_per_dim(held_out->x.narrow(0, i, n), held_out->y.narrow(0, i, n), std::uint64_t(i))
+                   .sum()
+                   .item<double>();
+      }
+      return sum / o.crops;
+    };
+  }
+  hooks.save = [&](cnf::io::CheckpointExtras extras) {
+    extras.metadata["config"] = o.choice.config;
+    extras.metadata["model"] = o.choice.model;
+    extras.metadata["seed"] = std::to_string(o.seed);
+    extras.metadata["patch"] = std::to_string(o.patch);
+    extras.metadata["batch"] = std::to_string(o.training.batch);
+    model->save(checkpoint_in(o.out), std::move(extras));
+  };
+  support::train(model->module(), o.training, hooks, resumed);
+  fmt::print("checkpoint: {}\n", checkpoint_in(o.out).string());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto* c = app.add_subcommand("train", "train a model on a folder of photographs");
+  auto o = std::make_shared<Options>();
+  c->add_option("--data", o->data, "folder tree of PNG, JPEG, BMP or TIFF images")->required();
+  c->add_option("--out", o->out, "folder for checkpoint and log")->required();
+  c->add_option("--validation", o->validation, "folder of held-out images; default: a part of --data");
+  c->add_option("--held-out", o->held_out, "part of --data to hold out")
+      ->check(CLI::Range(0.0, 0.5))
+      ->capture_default_str();
+  c->add_option("--config", o->choice.config, "small or paper")
+      ->check(CLI::IsMember({"small", "paper"}))
+      ->capture_default_str();
+  c->add_option("--model", o->choice.model, "cnf or factorised")
+      ->check(CLI::IsMember({"cnf", "factorised"}))
+      ->capture_default_str();
+  c->add_option("--patch", o->patch, "size of the training crops, pixels of high resolution")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  c->add_option("--batch", o->training.batch, "crops in a step")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  c->add_option("--steps", o->training.steps, "steps in all")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  c->add_option("--time-limit", o->training.time_limit, "seconds in all; 0 for none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  c->add_option("--lr", o->training.learning_rate, "learning rate of Adam")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  c->add_option("--checkpoint-minutes", o->training.checkpoint_minutes, "time between checkpoints")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  c->add_option("--seed", o->seed, "of initial parameters, crops and noise")->capture_default_str();
+  c->add_flag("--resume", o->resume, "go on from the checkpoint in --out");
+  support::add_threads(*c, o->threads);
+  support::add_device(*c, o->device);
+  c->callback([o] { run(*o); });
+}
+
+}  // namespace super_resolution

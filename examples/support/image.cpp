@@ -1,0 +1,299 @@
+#include "support/image.hpp"
+
+#include <OpenImageIO/filesystem.h>
+#include <OpenImageIO/imageio.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <memory>
+#include <new>
+#include <random>
+#include <string>
+#include <system_error>
+
+#include "cnf/core/error.hpp"
+
+namespace support {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// More than any camera's picture; a file that claims more is damaged or hostile.
+constexpr double largest_pixel_count = 1 << 28;
+
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  while (!text.empty() && (text.back() == ' ' || text.back() == '.')) text.pop_back();
+  return text.empty() ? "the image library gives no reason" : text;
+}
+
+[[noreturn]] void fail(const char* action, const fs::path& path, const std::string& reason) {
+  throw cnf::Error("cannot " + std::string(action) + " " + path.string() + ": " + one_line(reason));
+}
+
+std::string lower_case_extension(const fs::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension;
+}
+
+using Bytes = std::vector<unsigned char>;
+
+std::size_t big_endian(const Bytes& bytes, std::size_t at, std::size_t count) {
+  std::size_t value = 0;
+  for (std::size_t i = at; i < at + count; ++i) value = value * 256 + bytes[i];
+  return value;
+}
+
+// The checksum of a PNG chunk (ISO 3309).
+std::size_t crc32(const unsigned char* data, std::size_t count) {
+  std::uint32_t crc = 0xFFFFFFFF;
+  for (std::size_t i = 0; i < count; ++i) {
+    crc ^= data[i];
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0xEDB88320U & (0U - (crc & 1U)));
+  }
+  return ~crc & 0xFFFFFFFF;
+}
+
+// Walks a PNG file's chunks to its last one. Returns an empty text, or what is wrong.
+std::string png_damage(const Bytes& bytes) {
+  for (std::size_t i = 8; i + 12 <= bytes.size();) {
+    const std::size_t length = big_endian(bytes, i, 4);
+    if (length > bytes.size() - i - 12) break;
+    if (crc32(&bytes[i + 4], 4 + length) != big_endian(bytes, i + 8 + length, 4))
+      return "the file is damaged";
+    if (std::memcmp(&bytes[i + 4], "IEND", 4) == 0) return {};
+    i += 12 + length;
+  }
+  return "the file is truncated";
+}
+
+// Walks a JPEG file's segments to the end-of-image marker. A plain search for its two bytes would
+// be content with the marker of an embedded thumbnail.
+bool reaches_jpeg_end(const Bytes& bytes) {
+  std::size_t i = 2;
+  while (i + 1 < bytes.size()) {
+    const unsigned char marker = bytes[i + 1];
+    if (bytes[i] != 0xFF || marker == 0x00 || marker == 0xFF) {
+      ++i;  // compressed data or fill bytes
+    } else if (marker == 0xD9) {
+      return true;
+    } else if ((marker >= 0xD0 && marker <= 0xD7) || marker == 0x01) {
+      i += 2;  // restart markers have no length
+    } else if (i + 3 < bytes.size()) {
+      i += 2 + big_endian(bytes, i + 2, 2);
+    } else {
+      return false;
+    }
+  }
+  return false;
+}
+
+// Asked before decoding: a JPEG decoder would fill the missing part with grey, and libpng would write its own
+// line to stderr. The other formats' decoders report damage by themselves.
+std::string find_damage(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::strerror(errno);
+  const Bytes bytes((std::istreambuf_iterator<char>(file)), {});
+  if (bytes.empty()) return "the file is empty";
+  if (bytes.size() >= 8 && std::memcmp(bytes.data(), "\x89PNG\r\n\x1A\n", 8) == 0) return png_damage(bytes);
+  if (bytes.size() >= 2 && bytes[0] == 0xFF && bytes[1] == 0xD8 && !reaches_jpeg_end(bytes)) {
+    return "the file is truncated";
+  }
+  return {};
+}
+
+// A stored pixel's place in the upright picture (EXIF tag 0x0112).
+struct Orientation {
+  int code;
+  int height;
+  int width;  // as stored
+
+  bool swaps_axes() const { return code >= 5; }
+  int upright_row(int row, int column) const {
+    const int r = swaps_axes() ? column : row;
+    const int last = swaps_axes() ? width - 1 : height - 1;
+    return code == 3 || code == 4 || code == 7 || code == 8 ? last - r : r;
+  }
+  int upright_column(int row, int column) const {
+    const int c = swaps_axes() ? row : column;
+    const int last = swaps_axes() ? height - 1 : width - 1;
+    return code == 2 || code == 3 || code == 6 || code == 7 ? last - c : c;
+  }
+};
+
+std::uint8_t to_byte(float value) {
+  if (!(value > 0.0F)) return 0;  // also NaN
+  return static_cast<std::uint8_t>(std::lround(std::min(value, 1.0F) * 255.0F));
+}
+
+struct Alpha {
+  int channel;      // -1: opaque
+  bool associated;  // colours are already multiplied by alpha
+};
+
+Alpha find_alpha(const OIIO::ImageSpec& spec, const float* pixels, std::size_t count, bool is_bmp) {
+  const Alpha alpha{spec.alpha_channel, spec.get_int_attribute("oiio:UnassociatedAlpha") == 0};
+  if (alpha.channel < 0 || !is_bmp) return alpha;
+  // 32-bit BMP files usually leave the fourth byte unused: all zero means opaque, not invisible.
+  const auto channels = static_cast<std::size_t>(spec.nchannels);
+  const auto offset = static_cast<std::size_t>(alpha.channel);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (pixels[i * channels + offset] != 0.0F) return alpha;
+  }
+  return {-1, false};
+}
+
+Image to_upright_rgb(const OIIO::ImageSpec& spec, const float* pixels, bool is_bmp) {
+  const int code = spec.get_int_attribute("Orientation", 1);
+  const Orientation orientation{code >= 1 && code <= 8 ? code : 1, spec.height, spec.width};
+  const auto count = static_cast<std::size_t>(spec.height) * static_cast<std::size_t>(spec.width);
+  Image image{orientation.swaps_axes() ? spec.width : spec.height,
+              orientation.swaps_axes() ? spec.height : spec.width, std::vector<std::uint8_t>(3 * count)};
+  const Alpha alpha = find_alpha(spec, pixels, count, is_bmp);
+  const int colours = spec.nchannels - (alpha.channel >= 0 ? 1 : 0);
+  for (int row = 0; row < spec.height; ++row) {
+    for (int column = 0; column < spec.width; ++column, pixels += spec.nchannels) {
+      const auto place = static_cast<std::size_t>(orientation.upright_row(row, column)) *
+                             static_cast<std::size_t>(image.width) +
+                         static_cast<std::size_t>(orientation.upright_column(row, column));
+      const float opacity = alpha.channel >= 0 ? std::clamp(pixels[alpha.channel], 0.0F, 1.0F) : 1.0F;
+      for (int c = 0; c < 3; ++c) {
+        const float colour = pixels[colours >= 3 ? c : 0];
+        const float over_white = (alpha.associated ? colour : colour * opacity) + (1.0F - opacity);
+        image.rgb[3 * place + static_cast<std::size_t>(c)] =
+            to_byte(alpha.channel >= 0 ? over_white : colour);
+      }
+    }
+  }
+  return image;
+}
+
+Bytes encode(const fs::path& path, const Image& image) {
+  const auto out = OIIO::ImageOutput::create("image" + lower_case_extension(path));
+  if (!out || !out->supports("ioproxy")) {
+    (void)OIIO::geterror();
+    fail("write", path,
+         "unknown image format '" + path.extension().string() + "' (use .png, .jpg, .bmp or .tif)");
+  }
+  Bytes bytes;
+  OIIO::Filesystem::IOVecOutput memory(bytes);
+  const OIIO::ImageSpec spec(image.width, image.height, 3, OIIO::TypeDesc::UINT8);
+  out->set_ioproxy(&memory);
+  const bool written = out->open(path.string(), spec) &&
+                       out->write_image(OIIO::TypeDesc::UINT8, image.rgb.data()) && out->close();
+  const std::string error = out->geterror();
+  if (!written) fail("write", path, error);
+  return bytes;
+}
+
+// Returns an empty text, or why it failed.
+std::string write_bytes(const fs::path& path, const Bytes& bytes) {
+  std::FILE* file = std::fopen(path.c_str(), "wbx");
+  if (file == nullptr) return std::strerror(errno);
+  errno = 0;
+  const bool written =
+      std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fflush(file) == 0;
+  const int write_error = errno;
+  errno = 0;
+  const bool closed = std::fclose(file) == 0;
+  if (written && closed) return {};
+  return std::strerror(written ? errno : write_error);
+}
+
+}  // namespace
+
+Image read_image(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) fail("read", path, "no such file");
+  if (fs::is_directory(path, ignored)) fail("read", path, "it is a folder");
+  if (const std::string damage = find_damage(path); !damage.empty()) fail("read", path, damage);
+  try {
+    OIIO::ImageSpec wanted;
+    wanted.attribute("oiio:UnassociatedAlpha", 1);
+    const auto in = OIIO::ImageInput::open(path.string(), &wanted);
+    if (!in) fail("read", path, OIIO::geterror());
+    const OIIO::ImageSpec spec = in->spec();
+    const double pixels = static_cast<double>(spec.width) * spec.height;
+    if (spec.width < 1 || spec.height < 1 || spec.depth > 1 || spec.nchannels < 1 || spec.nchannels > 16 ||
+        pixels > largest_pixel_count) {
+      fail("read", path,
+           "expected a flat image with 1 to 16 channels and at most 2^28 pixels, got " +
+               std::to_string(spec.height) + "x" + std::to_string(spec.width) + "x" +
+               std::to_string(spec.depth) + " with " + std::to_string(spec.nchannels) + " channels");
+    }
+    // Left uninitialised: a truncated file that claims to be huge then fails before its memory is ever
+    // touched.
+    const auto values =
+        static_cast<std::size_t>(spec.image_pixels()) * static_cast<std::size_t>(spec.nchannels);
+    const std::unique_ptr<float[]> data(new float[values]);
+    const bool complete =
+        in->read_image(0, 0, 0, spec.nchannels, OIIO::TypeDesc::FLOAT, data.get()) && !in->has_error();
+    if (!complete) fail("read", path, in->geterror());
+    return to_upright_rgb(spec, data.get(), std::strcmp(in->format_name(), "bmp") == 0);
+  } catch (const std::bad_alloc&) {
+    fail("read", path, "not enough memory for an image of this size");
+  }
+}
+
+void write_image(const fs::path& path, const Image& image) {
+  if (image.height < 1 || image.width < 1 ||
+      image.rgb.size() !=
+          3 * static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width)) {
+    fail("write", path,
+         "expected height x width x 3 bytes, got " + std::to_string(image.height) + "x" +
+             std::to_string(image.width) + " with " + std::to_string(image.rgb.size()) + " bytes");
+  }
+  // Encoded in memory first, so that every byte that reaches the disk is written, and checked, here.
+  const Bytes bytes = encode(path, image);
+  fs::path temporary = path;  // hidden, so that find_images never sees it
+  temporary.replace_filename("." + path.filename().string() + ".tmp" +
+                             std::to_string(std::random_device{}()));
+  std::string error = write_bytes(temporary, bytes);
+  if (error.empty()) {
+    std::error_code code;
+    fs::rename(temporary, path, code);
+    if (!code) return;
+    error = code.message();
+  }
+  std::error_code ignored;
+  fs::remove(temporary, ignored);
+  fail("write", path, error);
+}
+
+std::vector<fs::path> find_images(const fs::path& folder) {
+  std::error_code code;
+  if (!fs::exists(folder, code)) throw cnf::Error("no such folder: " + folder.string());
+  if (!fs::is_directory(folder, code)) throw cnf::Error("not a folder: " + folder.string());
+  const std::vector<std::string> known = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"};
+  std::vector<fs::path> found;
+  try {
+    for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator();
+         ++entry) {
+      const bool hidden = entry->path().filename().string().starts_with('.');
+      if (hidden && entry->is_directory()) entry.disable_recursion_pending();
+      const bool wanted =
+          std::find(known.begin(), known.end(), lower_case_extension(entry->path())) != known.end();
+      if (!hidden && wanted && entry->is_regular_file()) found.push_back(entry->path());
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw cnf::Error("cannot read folder " + folder.string() + ": " + error.code().message() + " (" +
+                     error.path1().string() + ")");
+  }
+  if (found.empty()) throw cnf::Error("no PNG, JPEG, BMP or TIFF images in folder " + folder.string());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace support

@@ -1,0 +1,39 @@
+// Image files for the example programs: PNG, JPEG, BMP and TIFF in and out as 8-bit RGB.
+//
+// read_image turns every file into interleaved 8-bit RGB, rows from the top: grey is repeated into three
+// channels, palettes are looked up, 16-bit and float values are rounded to the nearest 8-bit value,
+// transparent pixels are shown on white, and the EXIF orientation is applied. Only the first picture of a
+// multi-page file is read.
+// write_image takes the format from the extension. The file is written under a
+// temporary name in the same folder and renamed when it is complete: a failure leaves neither a half-written
+// file nor a damaged older one. Every failure is a cnf::Error of one line that names the file and the reason.
+//
+//     support::Image image = support::read_image("photograph.jpg");
+//     support::write_image("copy.png", image);
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "cnf/metrics/luma.hpp"
+
+namespace support {
+
+struct Image {
+  int height = 0;
+  int width = 0;
+  std::vector<std::uint8_t> rgb;  // height * width * 3
+
+  cnf::metrics::Rgb8View view() const { return {rgb.data(), height, width}; }
+};
+
+Image read_image(const std::filesystem::path& path);
+
+void write_image(const std::filesystem::path& path, const Image& image);
+
+// All image files in the folder and its subfolders, sorted by path; chosen by extension, in any case. Hidden
+// files and folders are left out. Throws when there is no such folder or not one image in it.
+std::vector<std::filesystem::path> find_images(const std::filesystem::path& folder);
+
+}  // namespace support

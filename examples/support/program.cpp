@@ -1,0 +1,77 @@
+#include "program.hpp"
+
+#include <malloc.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <thread>
+
+#include "cnf/core/error.hpp"
+
+namespace support {
+namespace {
+
+volatile std::sig_atomic_t signalled = 0;
+
+void on_signal(int number) {
+  signalled = 1;
+  std::signal(number, SIG_DFL);
+}
+
+/// The first line of a message, without what a library adds below it.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int fail(const std::string& name, const std::string& message) {
+  std::fprintf(stderr, "%s: %s\n", name.c_str(), first_line(message).c_str());
+  return 2;
+}
+
+}  // namespace
+
+void watch_interrupts() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+bool interrupted() { return signalled != 0; }
+
+void add_threads(CLI::App& command, int& threads) {
+  threads = int(std::max(1u, std::thread::hardware_concurrency()));
+  command.add_option("--threads", threads, "threads of LibTorch; default: all cores")
+      ->check(CLI::PositiveNumber);
+}
+
+void add_device(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "where to compute: cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+}
+
+int run_program(const std::string& name, int argc, char** argv,
+                const std::function<void(CLI::App&)>& add_commands) {
+  // A file that grows beyond a limit is a full disk: an error of the write, not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
+  // glibc would give large blocks back to the system after every step, and fault them in again at the next.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2047 << 20);
+  try {
+    CLI::App app;
+    app.name(name);
+    app.require_subcommand(1);
+    add_commands(app);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      if (error.get_exit_code() == 0) return app.exit(error);  // --help
+      return fail(name, error.what());
+    }
+    return 0;
+  } catch (const Interrupted&) {
+    return 130;
+  } catch (const std::exception& error) {
+    return fail(name, error.what());
+  }
+}
+
+}  // namespace support

@@ -1,0 +1,32 @@
+// What every program does at its start and its end: threads, memory, signals, and one line for an error.
+//
+//   int main(int argc, char** argv) { return support::run_program("super_resolution", argc, argv,
+//   add_commands); }
+//
+// Exit status: 0, 2 after a bad command line, bad input or a full disk (one line on stderr), 130 after
+// Ctrl-C.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace support {
+
+/// Thrown by a command that Ctrl-C ended after it had put everything in order.
+struct Interrupted {};
+
+/// Parses the command line and runs the command that it names; `add_commands` declares options and callbacks.
+int run_program(const std::string& name, int argc, char** argv,
+                const std::function<void(CLI::App&)>& add_commands);
+
+/// Whether Ctrl-C (SIGINT) or SIGTERM has come since watch_interrupts(). A second one ends the program at
+/// once.
+void watch_interrupts();
+bool interrupted();
+
+/// Options that several programs have.
+void add_threads(CLI::App& command, int& threads);
+void add_device(CLI::App& command, std::string& device);
+
+}  // namespace support

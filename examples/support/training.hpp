@@ -1,0 +1,48 @@
+// The training loop that the programs share: schedule, clipping, checkpoints, progress, log, Ctrl-C.
+//
+// Learning rate: linear warm-up, flat to 40 % of the budget, cosine to 2 %; the budget is steps or time,
+// whichever ends first. Gradients are clipped by their norm. Every `checkpoint_minutes`, at the end and on
+// Ctrl-C the hook `save` is called with the optimiser's state. A loss or gradient that is not finite stops
+// with an Error that names where it began; the last checkpoint stays.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "cnf/io/checkpoint.hpp"
+
+namespace support {
+
+struct TrainingOptions {
+  std::filesystem::path folder;  // log.jsonl and the checkpoint go there
+  std::int64_t steps = 3000;     // in all, with those before a resume
+  double time_limit = 0;         // seconds in all; 0 for none
+  double learning_rate = 1e-3;
+  std::int64_t warmup = 50;  // steps
+  double clip = 1;           // largest norm of the gradient
+  double checkpoint_minutes = 5;
+  int batch = 32;  // images in a step, for the speed
+};
+
+struct TrainingHooks {
+  /// What to minimise in this step: bits per dimension, a scalar with gradient.
+  std::function<at::Tensor(std::int64_t step)> loss;
+  /// Where a value that is not finite began, for the same step.
+  std::function<std::string(std::int64_t step)> diagnose;
+  /// Bits per dimension of held-out images; empty for none.
+  std::function<double()> validate;
+  /// Writes a checkpoint.
+  std::function<void(cnf::io::CheckpointExtras)> save;
+};
+
+/// Trains. `resumed` is what an earlier checkpoint held beside the model; empty for a new start. Throws
+/// Interrupted after Ctrl-C.
+void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
+           const cnf::io::CheckpointExtras& resumed = {});
+
+}  // namespace support

@@ -1,0 +1,378 @@
+#include "support/image.hpp"
+
+#include <OpenImageIO/imageio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "cnf/core/error.hpp"
+#include "support/doctest.hpp"
+
+namespace fs = std::filesystem;
+using support::find_images;
+using support::Image;
+using support::read_image;
+using support::write_image;
+
+namespace {
+
+// An empty folder that is removed with everything in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "cnf_image_test_XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~TemporaryFolder() { fs::remove_all(path_); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+  const fs::path& path() const { return path_; }
+  std::vector<std::string> names() const {
+    std::vector<std::string> result;
+    for (const auto& entry : fs::directory_iterator(path_))
+      result.push_back(entry.path().filename().string());
+    return result;
+  }
+
+ private:
+  fs::path path_;
+};
+
+using Bytes = std::vector<std::uint8_t>;
+
+Image noise(int height, int width) {
+  Image image{height, width, {}};
+  std::uint32_t state = 1;
+  for (int i = 0; i < height * width * 3; ++i) {
+    state = state * 1664525 + 1013904223;
+    image.rgb.push_back(static_cast<std::uint8_t>(state >> 24));
+  }
+  return image;
+}
+
+Bytes load(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return Bytes((std::istreambuf_iterator<char>(file)), {});
+}
+
+void store(const fs::path& path, const Bytes& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+// A file of any channel count and depth, written by the image library itself.
+template <class Value>
+fs::path make_file(const fs::path& path, int height, int width, int channels,
+                   const std::vector<Value>& values, int orientation = 1, bool associated_alpha = false) {
+  OIIO::ImageSpec spec(width, height, channels, OIIO::BaseTypeFromC<Value>::value);
+  if (channels == 2 || channels == 4) spec.alpha_channel = channels - 1;
+  if (!associated_alpha) spec.attribute("oiio:UnassociatedAlpha", 1);
+  if (orientation != 1) spec.attribute("Orientation", orientation);
+  const auto out = OIIO::ImageOutput::create(path.string());
+  REQUIRE(out);
+  REQUIRE(out->open(path.string(), spec));
+  REQUIRE(out->write_image(OIIO::BaseTypeFromC<Value>::value, values.data()));
+  REQUIRE(out->close());
+  (void)out->geterror();
+  return path;
+}
+
+// The message of the cnf::Error that `action` must throw.
+template <class Action>
+std::string error_of(Action action) {
+  try {
+    action();
+  } catch (const cnf::Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Files cannot grow beyond `bytes` while this lives: a disk that fills up, for a test.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &old_limit_);
+    const rlimit limit{bytes, old_limit_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &old_limit_);
+    std::signal(SIGXFSZ, old_handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  void (*old_handler_)(int);
+  rlimit old_limit_{};
+};
+
+}  // namespace
+
+TEST_CASE("lossless formats give back what was written, from 1x1 on") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.png", "a.bmp", "a.tif", "a.tiff", "A.PNG"}) {
+    for (const Image& image : {noise(1, 1), noise(1, 5), noise(37, 22)}) {
+      CAPTURE(name);
+      write_image(folder / name, image);
+      const Image back = read_image(folder / name);
+      CHECK(back.height == image.height);
+      CHECK(back.width == image.width);
+      CHECK(back.rgb == image.rgb);
+    }
+  }
+  CHECK(folder.names().size() == 5);  // and no temporary file
+}
+
+TEST_CASE("JPEG keeps the size and, of a flat image, the colour") {
+  const TemporaryFolder folder;
+  Image image{17, 9, {}};
+  for (int i = 0; i < 17 * 9; ++i) image.rgb.insert(image.rgb.end(), {200, 90, 30});
+  write_image(folder / "flat.jpg", image);
+  const Image back = read_image(folder / "flat.jpg");
+  REQUIRE(back.height == 17);
+  REQUIRE(back.width == 9);
+  for (std::size_t i = 0; i < back.rgb.size(); ++i) CHECK(std::abs(back.rgb[i] - image.rgb[i]) <= 2);
+}
+
+TEST_CASE("grey becomes RGB") {
+  const TemporaryFolder folder;
+  for (const char* name : {"grey.png", "grey.tif"}) {
+    CHECK(read_image(make_file<std::uint8_t>(folder / name, 1, 3, 1, {0, 128, 255})).rgb ==
+          Bytes{0, 0, 0, 128, 128, 128, 255, 255, 255});
+  }
+}
+
+TEST_CASE("16-bit and float values are rounded to the nearest of 256") {
+  const TemporaryFolder folder;
+  const std::vector<std::uint16_t> words = {0, 128, 129, 257 * 7 + 128, 257 * 7 + 129, 65535};
+  for (const char* name : {"deep.png", "deep.tif"}) {
+    CHECK(read_image(make_file(folder / name, 1, 2, 3, words)).rgb == Bytes{0, 0, 1, 7, 8, 255});
+  }
+  const std::vector<float> floats = {-1.0F, 0.49F / 255, 0.51F / 255, std::numeric_limits<float>::quiet_NaN(),
+                                     1.0F,  7.0F};
+  CHECK(read_image(make_file(folder / "float.tif", 1, 2, 3, floats)).rgb == Bytes{0, 0, 1, 0, 255, 255});
+}
+
+TEST_CASE("transparent pixels are shown on white") {
+  const TemporaryFolder folder;
+  const Bytes rgba = {200, 100, 50, 51, 200, 100, 50, 255, 200, 100, 50, 0};
+  const Bytes on_white = {244, 224, 214, 200, 100, 50, 255, 255, 255};
+  CHECK(read_image(make_file(folder / "a.png", 1, 3, 4, rgba)).rgb == on_white);
+  CHECK(read_image(make_file(folder / "a.tif", 1, 3, 4, rgba)).rgb == on_white);
+
+  CHECK(read_image(make_file<std::uint8_t>(folder / "c.png", 1, 1, 4, {9, 9, 9, 0})).rgb ==
+        Bytes{255, 255, 255});  // nothing but transparency
+
+  const Bytes premultiplied = {40, 20, 10, 51, 200, 100, 50, 255, 0, 0, 0, 0};
+  CHECK(read_image(make_file(folder / "b.tif", 1, 3, 4, premultiplied, 1, true)).rgb == on_white);
+
+  const Bytes grey_alpha = {100, 51, 100, 255};
+  CHECK(read_image(make_file(folder / "ga.png", 1, 2, 2, grey_alpha)).rgb ==
+        Bytes{224, 224, 224, 100, 100, 100});
+}
+
+TEST_CASE("a 32-bit BMP with an unused fourth byte is opaque, and palettes are looked up") {
+  const TemporaryFolder folder;
+  // A 2x1 bottom-up picture.
+  const auto header = [](int pixels_begin, int bits, int colours) {
+    Bytes bytes = {'B', 'M'};
+    const auto append = [&](int value, int count) {
+      for (int i = 0; i < count; ++i) bytes.push_back(static_cast<std::uint8_t>((value >> (8 * i)) & 0xFF));
+    };
+    for (const int value : {66, 0, pixels_begin, 40, 2, 1}) append(value, 4);
+    append(1, 2);
+    append(bits, 2);
+    for (const int value : {0, 0, 0, 0, colours, colours}) append(value, 4);
+    return bytes;
+  };
+  Bytes bgrx = header(54, 32, 0);
+  bgrx.insert(bgrx.end(), {50, 100, 200, 0, 1, 2, 3, 0});
+  store(folder / "x.bmp", bgrx);
+  CHECK(read_image(folder / "x.bmp").rgb == Bytes{200, 100, 50, 3, 2, 1});
+
+  Bytes palette = header(62, 8, 2);
+  palette.insert(palette.end(), {50, 100, 200, 0, 1, 2, 3, 0});  // two colours
+  palette.insert(palette.end(), {1, 0, 0, 0});                   // one row, padded to four bytes
+  store(folder / "p.bmp", palette);
+  CHECK(read_image(folder / "p.bmp").rgb == Bytes{3, 2, 1, 200, 100, 50});
+}
+
+TEST_CASE("the EXIF orientation is applied") {
+  const TemporaryFolder folder;
+  const Bytes stored = {1, 2, 3,  //
+                        4, 5, 6};
+  struct Case {
+    int orientation;
+    int height;
+    Bytes upright;
+  };
+  const std::vector<Case> cases = {{1, 2, {1, 2, 3, 4, 5, 6}}, {2, 2, {3, 2, 1, 6, 5, 4}},
+                                   {3, 2, {6, 5, 4, 3, 2, 1}}, {4, 2, {4, 5, 6, 1, 2, 3}},
+                                   {5, 3, {1, 4, 2, 5, 3, 6}}, {6, 3, {4, 1, 5, 2, 6, 3}},
+                                   {7, 3, {6, 3, 5, 2, 4, 1}}, {8, 3, {3, 6, 2, 5, 1, 4}}};
+  for (const Case& expected : cases) {
+    CAPTURE(expected.orientation);
+    const Image image = read_image(make_file(folder / "turned.tif", 2, 3, 1, stored, expected.orientation));
+    CHECK(image.height == expected.height);
+    Bytes red;
+    for (std::size_t i = 0; i < image.rgb.size(); i += 3) red.push_back(image.rgb[i]);
+    CHECK(red == expected.upright);
+  }
+}
+
+TEST_CASE("a truncated file is an error in one line that names it, wherever it is cut") {
+  const TemporaryFolder folder;
+  for (const std::string name : {"a.png", "a.jpg", "a.bmp", "a.tif"}) {
+    write_image(folder / name, noise(40, 30));
+    const Bytes whole = load(folder / name);
+    for (std::size_t count = 0; count < whole.size(); count += count < 64 ? 1 : 97) {
+      CAPTURE(count);
+      store(folder / name, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(count)));
+      const std::string error = error_of([&] { read_image(folder / name); });
+      CHECK(contains(error, "cannot read " + (folder / name).string() + ": "));
+      CHECK_FALSE(contains(error, "\n"));
+    }
+  }
+}
+
+TEST_CASE(
+    "a JPEG cut behind its thumbnail's end marker is truncated too; bytes after the picture are no harm") {
+  const TemporaryFolder folder;
+  write_image(folder / "a.jpg", noise(40, 30));
+  const Bytes whole = load(folder / "a.jpg");
+  Bytes with_thumbnail(whole.begin(), whole.begin() + 2);
+  with_thumbnail.insert(with_thumbnail.end(),
+                        {0xFF, 0xEA, 0, 6, 0xFF, 0xD8, 0xFF, 0xD9});  // in a private segment
+  with_thumbnail.insert(with_thumbnail.end(), whole.begin() + 2, whole.end());
+  store(folder / "b.jpg", with_thumbnail);
+  CHECK(read_image(folder / "b.jpg").rgb == read_image(folder / "a.jpg").rgb);
+
+  store(folder / "b.jpg", Bytes(with_thumbnail.begin(), with_thumbnail.end() - 200));
+  CHECK(contains(error_of([&] { read_image(folder / "b.jpg"); }), "truncated"));
+
+  with_thumbnail.insert(with_thumbnail.end(), {'m', 'o', 'r', 'e'});
+  store(folder / "b.jpg", with_thumbnail);
+  CHECK(read_image(folder / "b.jpg").rgb == read_image(folder / "a.jpg").rgb);
+}
+
+TEST_CASE("damaged, foreign and missing files are errors with a reason") {
+  const TemporaryFolder folder;
+  write_image(folder / "a.png", noise(20, 20));
+  Bytes damaged = load(folder / "a.png");
+  damaged[damaged.size() / 2] ^= 1;
+  store(folder / "a.png", damaged);
+  CHECK(contains(error_of([&] { read_image(folder / "a.png"); }), "a.png: the file is damaged"));
+
+  store(folder / "text.png", {'h', 'e', 'l', 'l', 'o'});
+  CHECK(contains(error_of([&] { read_image(folder / "text.png"); }),
+                 "cannot read " + (folder / "text.png").string()));
+  CHECK(contains(error_of([&] { read_image(folder / "none.png"); }), "none.png: no such file"));
+  CHECK(contains(error_of([&] { read_image(folder.path()); }), "it is a folder"));
+}
+
+TEST_CASE("a file that claims absurd dimensions is an error") {
+  const TemporaryFolder folder;
+  for (const std::uint8_t top_byte : {std::uint8_t{0x7F}, std::uint8_t{0x00}}) {
+    Bytes bmp = {'B', 'M', 58, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0};
+    for (int extent = 0; extent < 2; ++extent) bmp.insert(bmp.end(), {0xFF, 0xFF, top_byte, top_byte});
+    bmp.insert(bmp.end(), {1, 0, 24, 0});
+    bmp.resize(58);
+    store(folder / "huge.bmp", bmp);
+    CHECK(contains(error_of([&] { read_image(folder / "huge.bmp"); }), "cannot read "));
+  }
+}
+
+TEST_CASE("a failed write leaves nothing behind") {
+  const TemporaryFolder folder;
+  const Image image = noise(40, 30);
+
+  SUBCASE("unknown format") {
+    CHECK(contains(error_of([&] { write_image(folder / "a.xyz", image); }), "unknown image format '.xyz'"));
+    CHECK(contains(error_of([&] { write_image(folder / "a", image); }), "unknown image format ''"));
+  }
+  SUBCASE("missing folder") {
+    CHECK(contains(error_of([&] { write_image(folder / "none/a.png", image); }),
+                   "none/a.png: No such file or directory"));
+  }
+  SUBCASE("disk full") {
+    for (const char* name : {"a.png", "a.jpg", "a.bmp", "a.tif"}) {
+      const FullDisk full(100);
+      CHECK(contains(error_of([&] { write_image(folder / name, image); }),
+                     std::string(name) + ": File too large"));
+    }
+  }
+  SUBCASE("read-only folder") {
+    fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
+    const bool refused = access(folder.path().c_str(), W_OK) != 0;  // not for root
+    const std::string error = error_of([&] { write_image(folder / "a.png", image); });
+    fs::permissions(folder.path(), fs::perms::owner_all);
+    CHECK(error ==
+          (refused ? "cannot write " + (folder / "a.png").string() + ": Permission denied" : "no error"));
+    if (!refused) fs::remove(folder / "a.png");
+  }
+  SUBCASE("wrong number of bytes") {
+    CHECK(contains(error_of([&] {
+                     write_image(folder / "a.png", Image{2, 2, {1, 2, 3}});
+                   }),
+                   "got 2x2 with 3 bytes"));
+    CHECK(contains(error_of([&] { write_image(folder / "a.png", Image{}); }), "got 0x0 with 0 bytes"));
+  }
+  CHECK(folder.names().empty());
+}
+
+TEST_CASE("a failed write keeps the older file whole") {
+  const TemporaryFolder folder;
+  const Image old = noise(2, 2);
+  write_image(folder / "a.bmp", old);
+  {
+    const FullDisk full(100);
+    CHECK_THROWS_AS(write_image(folder / "a.bmp", noise(40, 30)), cnf::Error);
+  }
+  CHECK(read_image(folder / "a.bmp").rgb == old.rgb);
+
+  fs::create_directory(folder / "taken.png");
+  CHECK(contains(error_of([&] { write_image(folder / "taken.png", old); }), "taken.png: Is a directory"));
+  CHECK(folder.names().size() == 2);
+}
+
+TEST_CASE("find_images looks into subfolders, at the extension in any case, and sorts") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "deep/er");
+  fs::create_directories(folder / ".hidden");
+  fs::create_directories(folder / "folder.png");
+  for (const char* name : {"b.PNG", "a.jpg", "deep/er/c.TiFf", "deep/d.bmp", "e.jpeg", "f.tif", "notes.txt",
+                           "._a.jpg", ".hidden/g.png", "png"}) {
+    store(folder / name, {});
+  }
+  CHECK(find_images(folder.path()) == std::vector<fs::path>{folder / "a.jpg", folder / "b.PNG",
+                                                            folder / "deep/d.bmp", folder / "deep/er/c.TiFf",
+                                                            folder / "e.jpeg", folder / "f.tif"});
+}
+
+TEST_CASE("find_images says in one sentence what is wrong with the folder") {
+  const TemporaryFolder folder;
+  store(folder / "notes.txt", {});
+  CHECK(error_of([&] { find_images(folder / "none"); }) == "no such folder: " + (folder / "none").string());
+  CHECK(error_of([&] { find_images(folder / "notes.txt"); }) ==
+        "not a folder: " + (folder / "notes.txt").string());
+  CHECK(error_of([&] { find_images(folder.path()); }) ==
+        "no PNG, JPEG, BMP or TIFF images in folder " + folder.path().string());
+}
