@@ -22,8 +22,8 @@
 namespace super_resolution {
 namespace {
 
-constexpr int border = 2;  // pixels that PSNR and SSIM leave out
-constexpr int smallest = 11 + 2 * border;  // SSIM has a window of 11
+constexpr int border = 2;                           // pixels that PSNR and SSIM leave out
+constexpr int smallest = 11 + 2 * border;           // SSIM has a window of 11
 constexpr int crop_size = 128;                      // of the crops for bits per dimension
 constexpr int picture_rows = 5, picture_crop = 96;  // rows of the picture, and pixels of a cell
 
@@ -248,10 +248,10 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--data", o->data, "folder tree of images")->required();
   c->add_option("--temperatures", o->temperatures, "of the samples, separated by commas")
       ->delimiter(',')
-      ->check(CLI::NonNegativeNumber)
+      ->check(support::not_negative())
       ->capture_default_str();
   c->add_option("--crops", o->crops, "random crops of 128x128 for bits per dimension")
-      ->check(CLI::PositiveNumber)
+      ->check(support::positive())
       ->capture_default_str();
   c->add_option("--seed", o->seed, "of crops and samples")->capture_default_str();
   c->add_option("--json", o->json, "file for the numbers");

@@ -59,9 +59,9 @@ void add_sample(CLI::App& app) {
                 "image file to write, twice as large; several are numbered: name-1.png, ...")
       ->required();
   c->add_option("--temperature", o->temperature, "0 is the mode-like decode, 1 the model's own spread")
-      ->check(CLI::NonNegativeNumber)
+      ->check(support::not_negative())
       ->capture_default_str();
-  c->add_option("--count", o->count, "how many samples")->check(CLI::PositiveNumber)->capture_default_str();
+  c->add_option("--count", o->count, "how many samples")->check(support::positive())->capture_default_str();
   c->add_option("--seed", o->seed, "same seed, same file")->capture_default_str();
   support::add_threads(*c, o->threads);
   support::add_device(*c, o->device);

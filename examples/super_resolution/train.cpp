@@ -137,22 +137,22 @@ void add_train(CLI::App& app) {
       ->check(CLI::IsMember({"cnf", "factorised"}))
       ->capture_default_str();
   c->add_option("--patch", o->patch, "size of the training crops, pixels of high resolution")
-      ->check(CLI::PositiveNumber)
+      ->check(support::positive())
       ->capture_default_str();
   c->add_option("--batch", o->training.batch, "crops in a step")
-      ->check(CLI::PositiveNumber)
+      ->check(support::positive())
       ->capture_default_str();
   c->add_option("--steps", o->training.steps, "steps in all")
-      ->check(CLI::PositiveNumber)
+      ->check(support::positive())
       ->capture_default_str();
   c->add_option("--time-limit", o->training.time_limit, "seconds in all; 0 for none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(support::not_negative())
       ->capture_default_str();
   c->add_option("--lr", o->training.learning_rate, "learning rate of Adam")
-      ->check(CLI::PositiveNumber)
+      ->check(support::positive())
       ->capture_default_str();
   c->add_option("--checkpoint-minutes", o->training.checkpoint_minutes, "time between checkpoints")
-      ->check(CLI::PositiveNumber)
+      ->check(support::positive())
       ->capture_default_str();
   c->add_option("--seed", o->seed, "of initial parameters, crops and noise")->capture_default_str();
   c->add_flag("--resume", o->resume, "go on from the checkpoint in --out");

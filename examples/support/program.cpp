@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -22,12 +23,29 @@ void on_signal(int number) {
 /// The first line of a message, without what a library adds below it.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
+CLI::Validator checked_number(const std::string& wanted, bool (*good)(double)) {
+  return CLI::Validator(
+      [wanted, good](std::string& text) {
+        double value = 0;
+        const bool is_number = CLI::detail::lexical_cast(text, value);
+        return is_number && good(value) ? std::string() : "expected " + wanted + ", got " + text;
+      },
+      "");
+}
+
 int fail(const std::string& name, const std::string& message) {
   std::fprintf(stderr, "%s: %s\n", name.c_str(), first_line(message).c_str());
   return 2;
 }
 
 }  // namespace
+
+CLI::Validator positive() {
+  return checked_number("a number above 0", [](double v) { return std::isfinite(v) && v > 0; });
+}
+CLI::Validator not_negative() {
+  return checked_number("a number of at least 0", [](double v) { return std::isfinite(v) && v >= 0; });
+}
 
 void watch_interrupts() {
   std::signal(SIGINT, on_signal);
@@ -38,8 +56,7 @@ bool interrupted() { return signalled != 0; }
 
 void add_threads(CLI::App& command, int& threads) {
   threads = int(std::max(1u, std::thread::hardware_concurrency()));
-  command.add_option("--threads", threads, "threads of LibTorch; default: all cores")
-      ->check(CLI::PositiveNumber);
+  command.add_option("--threads", threads, "threads of LibTorch; default: all cores")->check(positive());
 }
 
 void add_device(CLI::App& command, std::string& device) {
@@ -64,7 +81,7 @@ int run_program(const std::string& name, int argc, char** argv,
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return app.exit(error);  // --help
-      return fail(name, error.what());
+      return fail(name, first_line(error.what()) + " (see " + name + " --help)");
     }
     return 0;
   } catch (const Interrupted&) {

@@ -25,6 +25,10 @@ int run_program(const std::string& name, int argc, char** argv,
 void watch_interrupts();
 bool interrupted();
 
+/// Checks of numbers that say what was expected: `--steps: expected a number above 0, got -3`.
+CLI::Validator positive();
+CLI::Validator not_negative();
+
 /// Options that several programs have.
 void add_threads(CLI::App& command, int& threads);
 void add_device(CLI::App& command, std::string& device);

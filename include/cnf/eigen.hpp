@@ -1,6 +1,7 @@
 // cnf on Eigen: likelihood and sampling without LibTorch, in float or double.
 //
-//   cnf::eigen::Model<Spec> model;   cnf::io::load_parameters(model, "model.safetensors");
+//   cnf::eigen::Model<Spec> model;
+//   cnf::io::load_checkpoint("model.safetensors", model);
 #pragma once
 
 #include "cnf/backend/eigen/backend.hpp"

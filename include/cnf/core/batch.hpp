@@ -1,8 +1,8 @@
 // Run-time values that carry their shape in their type.
 //
 //   Batch<B, Shape<3, 32, 32>>          N samples on backend B; `.data` is the backend's tensor
-//   Maps<B, Features<S0, S1>>           one batch per shape; `.get<1>()` is a Batch<B, S1>; also Maps<B,
-//   Latents<...>>
+//   Maps<B, Features<S0, S1>>           one batch per shape; `.get<1>()` is a Batch<B, S1>
+//   Maps<B, Latents<S0, S1>>            the same for latents
 //
 // Making a Batch of a tensor with other channels, or another fixed extent, throws Error: a wrong shape never
 // broadcasts in silence.

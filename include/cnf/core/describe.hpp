@@ -1,8 +1,8 @@
 // A flow as text, and as a table of its layers.
 //
-//   describe<Flow>()                        "Sequential<Squeeze, Repeat<8, ...>>", stable: checkpoints store
-//   it layer_table<Flow, Shape<3, 32, 32>>()   a row per layer: path, name, shapes, parameters, multiply-adds
-//   per sample
+//   describe<Flow>()                         "Sequential<Squeeze, Repeat<8, ...>>"; checkpoints store it
+//   layer_table<Flow, Shape<3, 32, 32>>()    a row per layer: path, name, shapes, parameters, and
+//                                            multiply-adds per sample
 //
 // A Repeat of K is one row group with K times the parameters. Source of the counts: every layer's own `On`.
 #pragma once

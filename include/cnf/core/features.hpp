@@ -1,7 +1,7 @@
 // Lists of shapes: the conditioning maps of a flow, and the latents that it emits.
 //
-//   Features<Shape<128, 16, 16>, Shape<128, 8, 8>>   one map per resolution; Features<> is an unconditional
-//   flow Latents<Shape<6, 16, 16>, Shape<24, 8, 8>>       what Sr of README turns an image of 3x32x32 into
+//   Features<Shape<128, 16, 16>, Shape<128, 8, 8>>   one map per resolution; Features<>: an unconditional flow
+//   Latents<Shape<6, 16, 16>, Shape<24, 8, 8>>       what a flow of two levels turns an image of 3x32x32 into
 //
 // A conditional layer reads the one map whose extents equal its own. None, or two: a compile error
 // (core/diagnostics.hpp).

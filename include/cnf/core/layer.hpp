@@ -1,17 +1,18 @@
 // The layer contract. A layer is a *spec*, an empty type that says two things; yours is as good as ours.
 //
-//   struct Shift {                                             // y = x + b, log|det| = 0
+//   struct Shift {                                        // y = x + b, log|det| = 0
 //     static std::string describe() { return "Shift"; }
 //
-//     template <class In, class F>                             // 1. what it does to shapes; F =
-//     Features<...> struct On : cnf::Elementwise<In> {                       //    (output = In, no latents,
-//     nothing to reject)
+//     // 1. What it does to shapes; F = Features<...>. Elementwise: output = In, no latents, nothing to reject.
+//     template <class In, class F>
+//     struct On : cnf::Elementwise<In> {
 //       static constexpr bool volume_preserving = true;
 //       static constexpr long parameters = In::channels;
 //     };
 //
-//     template <class B, class In, class F>                    // 2. what it does to numbers, on any backend
-//     B struct Bound {
+//     // 2. What it does to numbers, on any backend B.
+//     template <class B, class In, class F>
+//     struct Bound {
 //       typename B::Parameter b;
 //       explicit Bound(cnf::Scope<B> scope) : b(scope.parameter("b", {In::channels}, cnf::initial::zeros)) {}
 //

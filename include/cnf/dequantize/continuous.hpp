@@ -1,9 +1,8 @@
 // Targets that are real numbers already: nothing to dequantize, and the likelihood is exact.
 //
-// The dequantizer contract: `describe`, `likelihood`, `parameters`, and Bound<B, Target, F> with
-//   dequantize(y, features, rows) -> {v, log_det}     v real; log P(y) >= E[log p(v) + log_det]; nats per
-//   sample, one number for all quantize(v) -> y                                  back to the alphabet,
-//   clamped to it
+// The dequantizer contract: `describe`, `likelihood`, and Bound<B, Target, F> with
+//   dequantize(y, features, rows) -> {v, log_det}   v real, log P(y) >= E[log p(v) + log_det]; nats per sample
+//   quantize(v) -> y                                back to the alphabet, clamped to it
 #pragma once
 
 #include "cnf/core/layer.hpp"

@@ -1,9 +1,10 @@
 // The scale functions of affine couplings, by name: from a network's raw output r to log s. All are the
 // identity (s = 1) or nearly so where the network starts, r = 0.
 //
-//   TanhScale      log s = 2 tanh(r / 2)            bounded both ways: the default, the one whose inverse
-//   can't explode SigmoidScale   s = sigmoid(r + 2)               (Glow's code) SoftplusScale  s = softplus(r
-//   + log(e - 1)) ExpScale       s = exp(r)                       (Real NVP)
+//   TanhScale       log s = 2 tanh(r / 2)           bounded both ways, its inverse too: the default
+//   SigmoidScale    s = sigmoid(r + 2)              (Glow's code)
+//   SoftplusScale   s = softplus(r + log(e - 1))
+//   ExpScale        s = exp(r)                      (Real NVP)
 #pragma once
 
 #include <cmath>

@@ -1,7 +1,7 @@
 // Fixed permutations of channels; volume-preserving.
 //
-//   Permute<2, 0, 1>   output channel i is input channel 2, 0, 1: for exactly three channels, anything else
-//   is a compile error Reverse            the last channel first, for any number
+//   Permute<2, 0, 1>   output channel i is input channel 2, 0, 1; fed anything but three: a compile error
+//   Reverse            the last channel first, for any number
 #pragma once
 
 #include "cnf/core/layer.hpp"

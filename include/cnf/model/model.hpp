@@ -1,11 +1,11 @@
 // Model<Spec, B>: a model spec bound to a backend; owns parameters. On LibTorch it is a torch::nn::Module.
 //
 //   Model<Sr, libtorch::Backend> model({.seed = 1});
-//   auto p = model.given(x);                                       everything that depends on x alone, once
-//   p.log_prob(y);                                                 nats, one per sample
-//   p.bits_per_dim(y);                                             .values, and .kind: exact, a bound, ...
-//   p.sample({.count = 100, .temperature = 0.8, .seed = 1});       (N * 100, C, H, W): the draws of the first
-//   input first auto z = p.encode(y);   p.decode(z);                           typed latents, one per level
+//   auto p = model.given(x);                                    everything that depends on x alone, once
+//   p.log_prob(y);                                              nats, one per sample
+//   p.bits_per_dim(y);                                          .values, and .kind: exact, a bound, ...
+//   p.sample({.count = 100, .temperature = 0.8, .seed = 1});    (N * 100, C, H, W), input by input
+//   auto z = p.encode(y);   p.decode(z);                        typed latents, one per level
 //
 // x: (N, C, h, w) real. y: (N, C, H, W), of real numbers, or, with a discrete likelihood, of integers 0 ..
 // 2^bits - 1 in any dtype; samples come in the same alphabet. Sizes that the flow can't divide are padded

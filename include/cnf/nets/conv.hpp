@@ -1,8 +1,7 @@
 // Convolutions that networks are made of, and their arithmetic.
 //
-//   Conv<B>(scope, {.in = 3, .out = 128})         3x3, padding that keeps the size; weight (out, in, k, k),
-//   bias (out) JointConv<B>(scope, {...}, condition)         the convolution of the concatenation [z, h], as
-//   a sum of two: nothing is concatenated
+//   Conv<B>(scope, {.in = 3, .out = 128})    3x3, keeps the size; weight (out, in, k, k), bias (out)
+//   JointConv<B>(scope, {...}, condition)    convolves [z, h], as a sum of two: nothing is concatenated
 //
 // Weights start uniform on +-1/sqrt(fan-in) (LibTorch's default), or at zero.
 #pragma once

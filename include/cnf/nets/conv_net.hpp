@@ -1,7 +1,6 @@
 // ConvNet<Hidden>: the coupling network of the paper (Winkler et al., 2019, appendix; after Glow).
 //
-//   conv3x3 [z, h] -> Hidden, ReLU, conv1x1 Hidden -> Hidden, ReLU, conv3x3 -> Out, the last one zero at the
-//   start
+//   conv3x3 [z, h] -> Hidden, ReLU, conv1x1 Hidden -> Hidden, ReLU, conv3x3 -> Out, zero at the start
 //
 // ConvNet<Hidden, 1> has 1x1 convolutions only: a multilayer perceptron, for vectors (Mlp<Hidden>).
 #pragma once

@@ -3,9 +3,11 @@
 //
 //   struct Net {
 //     static std::string describe();
-//     template <class In, class Condition, int Out>       // In: what it sees of y; Condition: its feature
-//     map, 0 channels for none struct On { using output = Shape<Out, H, W>; static constexpr long parameters,
-//     multiply_adds; }; template <class B, class In, class Condition, int Out> struct Bound {
+//     // In: what it sees of y; Condition: its feature map, of 0 channels for none.
+//     template <class In, class Condition, int Out>
+//     struct On { using output = Shape<Out, H, W>; static constexpr long parameters, multiply_adds; };
+//     template <class B, class In, class Condition, int Out>
+//     struct Bound {
 //       explicit Bound(Scope<B>);
 //       Batch<B, output> operator()(const Batch<B, In>&, const Batch<B, Condition>&) const;
 //     };

@@ -1,5 +1,5 @@
 // Projection<Kernel>: one convolution of [z, h], zero at the start: the network of split priors and priors
-// (Glow, 2018). Where there is neither z nor h it is one learnt number per channel.
+// (Glow, 2018).
 #pragma once
 
 #include "cnf/nets/conv.hpp"

@@ -1,9 +1,9 @@
 // Rrdb<Blocks, Growth, Width, Levels>: residual-in-residual dense blocks (Wang et al., ESRGAN, 2018), the
 // paper's extractor for super-resolution, with one feature map per level.
 //
-//   conv 3x3 -> Width; Blocks x [3 dense blocks of 5 convolutions, growth Growth, LeakyReLU 0.2, residual
-//   scale 0.2, twice]; trunk convolution; long skip; LeakyReLU; then a 2x2 convolution of stride 2 for each
-//   further level
+//   conv 3x3 -> Width
+//   Blocks x [3 dense blocks of 5 convolutions, growth Growth, LeakyReLU 0.2, residual scale 0.2, twice]
+//   trunk convolution, long skip, LeakyReLU; a 2x2 convolution of stride 2 for each further level
 //
 // Input (C, h, w); maps (Width, h, w), (Width, h/2, w/2), ... The paper: Rrdb<16, 32, 128, 2>, 24.1 M
 // parameters.
