@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -68,22 +68,27 @@ support::Image bicubic(const Pair& pair) {
   return cropped(imresize(pair.low, 2), 0, 0, pair.high.height, pair.high.width);
 }
 
-/// One sample of a whole image, cut to the original's size; counts values that are not finite.
-support::Image sampled(const AnyModel& model, const Pair& pair, double temperature, std::uint64_t seed,
-                       std::uint32_t number, at::Device device, std::int64_t& nonfinite) {
-  const auto y = model
-                     .sample(to_tensor(pair.low).to(device),
-                             {.temperature = temperature, .seed = seed, .first_input = long(number)})
-                     .to(at::kCPU);
-  nonfinite += y.numel() - at::isfinite(y).sum().item<std::int64_t>();
-  return cropped(to_image(at::nan_to_num(y[0], 0, 255, 0)), 0, 0, pair.high.height, pair.high.width);
+/// Samples of a whole image, one per temperature, cut to the original's size; counts values that are not finite.
+void for_each_sample(const AnyModel& model, const Pair& pair, const Options& o, std::size_t number,
+                     at::Device device, std::int64_t& nonfinite,
+                     const std::function<void(std::size_t, const support::Image&)>& take) {
+  std::vector<cnf::SampleOptions> draws;
+  for (double t : o.temperatures)
+    draws.push_back({.temperature = t, .seed = o.seed, .first_input = long(number)});
+  model.sample(to_tensor(pair.low).to(device), draws, [&](std::size_t i, const at::Tensor& sample) {
+    support::stop_if_interrupted();
+    const auto y = sample.to(at::kCPU);
+    nonfinite += y.numel() - at::isfinite(y).sum().item<std::int64_t>();
+    take(i, cropped(to_image(at::nan_to_num(y[0], 0, 255, 0)), 0, 0, pair.high.height, pair.high.width));
+  });
 }
 
 Bits bits_per_dim(const AnyModel& model, const Options& o, int size, at::Device device) {
   Photographs photographs(support::find_images(o.data), smallest);
   const at::NoGradGuard no_grad;
   std::vector<double> bpd;
-  for (int first = 0; first < o.crops && !support::interrupted(); first += 10) {
+  for (int first = 0; first < o.crops; first += 10) {
+    support::stop_if_interrupted();
     const int n = std::min(10, o.crops - first);
     const auto crops = photographs.random_crops(n, size, o.seed, std::uint32_t(first), /*mirror=*/false);
     const auto values =
@@ -114,10 +119,6 @@ std::pair<int, int> most_detailed(const support::Image& image, int size) {
       if (sum > most) most = sum, best = {top, left};
     }
   return best;
-}
-
-void check_interrupt() {
-  if (support::interrupted()) throw support::Interrupted{};
 }
 
 nlohmann::ordered_json to_json(const Report& r) {
@@ -173,7 +174,7 @@ void run(const Options& o) {
   int crop = crop_size;
   std::vector<std::vector<support::Cell>> rows;
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    check_interrupt();
+    support::stop_if_interrupted();
     const auto pair = read_pair(paths[i], smallest);
     crop = std::min({crop, pair.high.height / 2 * 2, pair.high.width / 2 * 2});
     const bool pictured = !o.pictures.empty() && rows.size() < picture_rows;
@@ -189,19 +190,17 @@ void run(const Options& o) {
     show("bicubic", interpolated);
     for (std::size_t m = 0; m < models.size(); ++m) {
       reports[m].quality[0].second.add(interpolated, pair.high);
-      for (std::size_t t = 0; t < o.temperatures.size(); ++t) {
-        check_interrupt();
-        const double tau = o.temperatures[t];
-        const auto result =
-            sampled(*models[m], pair, tau, o.seed, std::uint32_t(i), device, reports[m].nonfinite);
-        reports[m].quality[t + 1].second.add(result, pair.high);
-        if (m == 0)
-          show(fmt::format("sample, temperature {:g}", tau), result);
-        else if (tau == 0)
-          show("baseline, mode", result);
-        else if (tau == 1)
-          show("baseline, sample", result);
-      }
+      for_each_sample(*models[m], pair, o, i, device, reports[m].nonfinite,
+                      [&](std::size_t t, const support::Image& result) {
+                        reports[m].quality[t + 1].second.add(result, pair.high);
+                        const double tau = o.temperatures[t];
+                        if (m == 0)
+                          show(fmt::format("sample, temperature {:g}", tau), result);
+                        else if (tau == 0)
+                          show("baseline, mode", result);
+                        else if (tau == 1)
+                          show("baseline, sample", result);
+                      });
     }
     show("original", pair.high);
     if (pictured) rows.push_back(std::move(row));
@@ -209,7 +208,6 @@ void run(const Options& o) {
     std::fflush(stdout);
   }
   for (std::size_t m = 0; m < models.size(); ++m) reports[m].bits = bits_per_dim(*models[m], o, crop, device);
-  check_interrupt();
 
   print(reports);
   fmt::print("\n{} images; bits over {} random crops of {}x{}; quality on Y without a border of {} pixels\n",
@@ -253,7 +251,9 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--crops", o->crops, "random crops of 128x128 for bits per dimension")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of crops and samples")->capture_default_str();
+  c->add_option("--seed", o->seed, "of crops and samples")
+      ->check(support::not_negative())
+      ->capture_default_str();
   c->add_option("--json", o->json, "file for the numbers");
   c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
   support::add_threads(*c, o->threads);

@@ -22,9 +22,11 @@ class Instance final : public AnyModel {
   at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
     return model_.given(normalised(x)).bits_per_dim(y, {.seed = seed}).values;
   }
-  at::Tensor sample(const at::Tensor& x, const cnf::SampleOptions& options) const override {
+  void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
+              const std::function<void(std::size_t, const at::Tensor&)>& take) const override {
     const at::NoGradGuard no_grad;
-    return model_.given(normalised(x)).sample(options);
+    const auto given = model_.given(normalised(x));
+    for (std::size_t i = 0; i < options.size(); ++i) take(i, given.sample(options[i]));
   }
   std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
     const at::NoGradGuard no_grad;

@@ -10,6 +10,7 @@
 #include <torch/nn/module.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +35,9 @@ class AnyModel {
 
   /// Bits per dimension, (N).
   virtual at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
-  virtual at::Tensor sample(const at::Tensor& x, const cnf::SampleOptions& options) const = 0;
+  /// Calls take(i, samples) for each of the options; the features of x are computed once for all.
+  virtual void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
+                      const std::function<void(std::size_t, const at::Tensor&)>& take) const = 0;
   /// Name of the first layer whose output is not finite, or an empty text.
   virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
 

@@ -36,16 +36,18 @@ void run(const Options& o) {
   const auto device = support::choose_device(o.device, o.threads);
   const auto model = open_model(o.checkpoint, device);
   const auto x = to_tensor(image).to(device);
-  for (int i = 0; i < o.count; ++i) {
-    if (support::interrupted()) throw support::Interrupted{};
-    const auto y = model->sample(x, {.temperature = o.temperature, .seed = o.seed, .first_draw = i});
+  std::vector<cnf::SampleOptions> draws;
+  for (int i = 0; i < o.count; ++i)
+    draws.push_back({.temperature = o.temperature, .seed = o.seed, .first_draw = i});
+  model->sample(x, draws, [&](std::size_t i, const at::Tensor& y) {
+    support::stop_if_interrupted();
     if (!at::isfinite(y).all().item<bool>())
       throw cnf::Error("sample " + std::to_string(i + 1) + " has values that are not finite: is " +
                        o.checkpoint.string() + " the checkpoint of a healthy training?");
-    const auto path = numbered(o.output, i + 1, o.count);
+    const auto path = numbered(o.output, int(i) + 1, o.count);
     support::write_image(path, to_image(y[0]));
     fmt::print("{}: {}x{}\n", path.string(), y.size(3), y.size(2));
-  }
+  });
 }
 
 }  // namespace
@@ -62,7 +64,9 @@ void add_sample(CLI::App& app) {
       ->check(support::not_negative())
       ->capture_default_str();
   c->add_option("--count", o->count, "how many samples")->check(support::positive())->capture_default_str();
-  c->add_option("--seed", o->seed, "same seed, same file")->capture_default_str();
+  c->add_option("--seed", o->seed, "same seed, same file")
+      ->check(support::not_negative())
+      ->capture_default_str();
   support::add_threads(*c, o->threads);
   support::add_device(*c, o->device);
   c->callback([o] { run(*o); });

@@ -1,11 +1,11 @@
 // The four models of this program, as types: what `--config` and `--model` choose from.
 //
 //   paper   Winkler et al., 2019: L = 2 levels, K = 8 steps, coupling width 512, RRDB of 16 blocks; the
-//   factorised baseline has the same
-//           network with growth 55, so that both have about 40 M parameters
-//   small   K = 4, width 64, one RRDB block: about half a million parameters, learns in minutes on two cores;
-//   the baseline has three
-//           blocks, for equal parameters
+//           factorised baseline has the same network with growth 55, so that both have about 40 M parameters
+//   small   K = 4, width 64, one RRDB block: about half a million parameters, learns in minutes on two cores; the
+//           baseline has three blocks, for equal parameters. Both are given the bicubic enlargement of x to start
+//           from, which the paper's models must learn: half of the steps for the same bits, and samples that stay
+//           sound on colours that training did not see.
 #pragma once
 
 #include "cnf/core.hpp"
@@ -22,13 +22,14 @@ struct TwoLevels {
   using Step = cnf::Sequential<cnf::ActNorm, cnf::InvConv1x1, cnf::AffineCoupling<cnf::ConvNet<Width>>>;
   using Level = cnf::Sequential<cnf::Squeeze, cnf::Repeat<K, Step>>;
   using Flow = cnf::Sequential<Level, cnf::Split, Level, cnf::Prior>;
+  using ResidualFlow = cnf::Sequential<cnf::Residual, Level, cnf::Split, Level, cnf::Prior>;
 };
 
 using PaperFlow =
     cnf::ConditionalFlow<Target, Input, cnf::Rrdb<16, 32, 128, 2>, TwoLevels<8, 512>::Flow, cnf::Uniform<8>>;
 using PaperFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Rrdb<16, 55, 128, 1>>;
-using SmallFlow =
-    cnf::ConditionalFlow<Target, Input, cnf::Rrdb<1, 16, 32, 2>, TwoLevels<4, 64>::Flow, cnf::Uniform<8>>;
-using SmallFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Rrdb<3, 16, 32, 1>>;
+using SmallFlow = cnf::ConditionalFlow<Target, Input, cnf::Enlarged<cnf::Rrdb<1, 16, 32, 2>>,
+                                       TwoLevels<4, 64>::ResidualFlow, cnf::Uniform<8>>;
+using SmallFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Enlarged<cnf::Rrdb<3, 16, 32, 1>>>;
 
 }  // namespace super_resolution

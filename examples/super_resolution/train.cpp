@@ -154,7 +154,9 @@ void add_train(CLI::App& app) {
   c->add_option("--checkpoint-minutes", o->training.checkpoint_minutes, "time between checkpoints")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of initial parameters, crops and noise")->capture_default_str();
+  c->add_option("--seed", o->seed, "of initial parameters, crops and noise")
+      ->check(support::not_negative())
+      ->capture_default_str();
   c->add_flag("--resume", o->resume, "go on from the checkpoint in --out");
   support::add_threads(*c, o->threads);
   support::add_device(*c, o->device);

@@ -54,6 +54,10 @@ void watch_interrupts() {
 
 bool interrupted() { return signalled != 0; }
 
+void stop_if_interrupted() {
+  if (interrupted()) throw Interrupted{};
+}
+
 void add_threads(CLI::App& command, int& threads) {
   threads = int(std::max(1u, std::thread::hardware_concurrency()));
   command.add_option("--threads", threads, "threads of LibTorch; default: all cores")->check(positive());
@@ -81,6 +85,9 @@ int run_program(const std::string& name, int argc, char** argv,
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       if (error.get_exit_code() == 0) return app.exit(error);  // --help
+      // CLI11 only says that it misses a command, not which word it took for none
+      if (const auto unknown = app.remaining(); app.get_subcommands().empty() && !unknown.empty())
+        return fail(name, "unknown command: " + unknown.front() + " (see " + name + " --help)");
       return fail(name, first_line(error.what()) + " (see " + name + " --help)");
     }
     return 0;

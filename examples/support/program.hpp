@@ -24,6 +24,7 @@ int run_program(const std::string& name, int argc, char** argv,
 /// once.
 void watch_interrupts();
 bool interrupted();
+void stop_if_interrupted();  // throws Interrupted
 
 /// Checks of numbers that say what was expected: `--steps: expected a number above 0, got -3`.
 CLI::Validator positive();

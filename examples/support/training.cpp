@@ -6,6 +6,7 @@
 #include <torch/optim/adam.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <fstream>
@@ -110,10 +111,25 @@ void save_optimiser(torch::optim::Adam& adam, const torch::nn::Module& module,
   }
 }
 
+/// A number in a checkpoint's metadata; 0 where there is none.
+double number(const cnf::io::CheckpointExtras& extras, const char* key) {
+  const auto found = extras.metadata.find(key);
+  if (found == extras.metadata.end()) return 0;
+  const char* end = found->second.data() + found->second.size();
+  double value = 0;
+  const auto [rest, error] = std::from_chars(found->second.data(), end, value);
+  if (error != std::errc() || rest != end || !std::isfinite(value) || value < 0)
+    throw cnf::Error("expected a checkpoint whose " + std::string(key) + " is a number, got " +
+                     found->second);
+  return value;
+}
+
 void load_optimiser(torch::optim::Adam& adam, const torch::nn::Module& module,
                     const cnf::io::CheckpointExtras& extras) {
   auto& states = adam.state();
   using Key = typename std::remove_cvref_t<decltype(states)>::key_type;
+  const auto step = std::int64_t(number(extras, "adam_step"));
+  if (step < 1) throw cnf::Error("expected a checkpoint with the optimiser's adam_step, got none");
   for (const auto& p : module.named_parameters()) {
     const auto moment = [&](const char* name) {
       const auto found = extras.tensors.find(std::string("adam:") + name + ":" + p.key());
@@ -128,16 +144,11 @@ void load_optimiser(torch::optim::Adam& adam, const torch::nn::Module& module,
       return tensor;
     };
     auto state = std::make_unique<torch::optim::AdamParamState>();
-    state->step(std::stoll(extras.metadata.at("adam_step")));
+    state->step(step);
     state->exp_avg(moment("exp_avg"));
     state->exp_avg_sq(moment("exp_avg_sq"));
     states[state_key<Key>(p.value())] = std::move(state);
   }
-}
-
-double number(const cnf::io::CheckpointExtras& extras, const char* key) {
-  const auto found = extras.metadata.find(key);
-  return found == extras.metadata.end() ? 0 : std::stod(found->second);
 }
 
 std::string first_bad_gradient(const torch::nn::Module& module) {

@@ -1,6 +1,8 @@
 // Random tensors of the LibTorch backend, in double, and how far two are apart.
 #pragma once
 
+#include <limits>
+
 #include "cnf/libtorch.hpp"
 
 /// scale * standard normal noise of the given sizes, a function of the seed.
@@ -19,8 +21,11 @@ cnf::Batch<cnf::libtorch::Backend, S> random_batch(std::int64_t n, std::uint64_t
       random_tensor({n, S::channels, S::height, S::width}, seed, scale));
 }
 
-/// Largest absolute difference; infinite where one is not finite.
-inline double difference(const at::Tensor& a, const at::Tensor& b) {
-  const auto d = (a - b).abs().max();
-  return at::isfinite(d).item<bool>() ? d.item<double>() : std::numeric_limits<double>::infinity();
+/// Largest absolute value; infinite where one is not finite.
+inline double largest(const at::Tensor& a) {
+  const auto l = a.abs().max();
+  return at::isfinite(l).item<bool>() ? l.item<double>() : std::numeric_limits<double>::infinity();
 }
+
+/// Largest absolute difference.
+inline double difference(const at::Tensor& a, const at::Tensor& b) { return largest(a - b); }

@@ -24,6 +24,8 @@ inline constexpr DynamicExtent dynamic{};
 constexpr bool is_fixed(int extent) { return extent > 0; }
 constexpr bool is_even(int extent) { return extent < 0 || extent % 2 == 0; }
 constexpr int halved(int extent) { return extent < 0 ? 2 * extent : extent / 2; }
+/// Twice an extent; 0 where that would be more than the target's.
+constexpr int doubled(int extent) { return extent < 0 ? (extent % 2 == 0 ? extent / 2 : 0) : 2 * extent; }
 
 /// A dynamic extent once the target's extent is known; a fixed one is itself.
 constexpr long resolve(int extent, long target) { return extent < 0 ? target / -extent : extent; }

@@ -30,7 +30,10 @@ struct Uniform {
       const auto u = noise_batch<B>(rows, Stream::dequantization, 0, Distribution::uniform, 1,
                                     sizes_of<B>(y.data), y.data);
       const double dimensions = double(Target::channels) * double(y.area());
-      return {Batch<B, Target>((y.data + u) * (1.0 / levels)),
+      const auto position = y.data + u;
+      // Where y + u rounds up to the next bin (in float, for one in 130,000 values near 255), u is 0.
+      const auto inside = B::where_at_least(position - y.data, 1, y.data, position);
+      return {Batch<B, Target>(inside * (1.0 / levels)),
               B::constant(-dimensions * Bits * std::numbers::ln2, y.data)};
     }
 

@@ -115,7 +115,11 @@ CheckpointExtras load_checkpoint(const std::filesystem::path& path, Model<Spec, 
     if (found->second.shape != expected)
       fail("expected tensor \"" + name + "\" of shape " + detail::shape_of(expected) + ", got " +
            detail::shape_of(found->second.shape));
-    values.emplace_back(p, decode_tensor(found->second, name));
+    try {
+      values.emplace_back(p, decode_tensor(found->second, name));
+    } catch (const Error& error) {
+      fail(error.what());
+    }
     file.tensors.erase(found);
   });
   for (const auto& [name, tensor] : file.tensors)

@@ -1,7 +1,7 @@
 // The scale functions of affine couplings, by name: from a network's raw output r to log s. All are the
 // identity (s = 1) or nearly so where the network starts, r = 0.
 //
-//   TanhScale       log s = 2 tanh(r / 2)           bounded both ways, its inverse too: the default
+//   TanhScale       log s = 2 tanh(r / 2)           bounded both ways, its inverse too: the default; BoundedScale<2>
 //   SigmoidScale    s = sigmoid(r + 2)              (Glow's code)
 //   SoftplusScale   s = softplus(r + log(e - 1))
 //   ExpScale        s = exp(r)                      (Real NVP)
@@ -13,13 +13,18 @@
 
 namespace cnf {
 
-struct TanhScale {
-  static std::string describe() { return "TanhScale"; }
+/// log s within +-Alpha.
+template <int Alpha>
+struct BoundedScale {
+  static_assert(Alpha > 0, "cnf: BoundedScale<Alpha> bounds log s by a positive Alpha");
+  static std::string describe() { return "BoundedScale<" + std::to_string(Alpha) + ">"; }
   template <class B>
   static typename B::Tensor log_scale(const typename B::Tensor& raw) {
-    return B::tanh(raw * 0.5) * 2.0;
+    return B::tanh(raw * (1.0 / Alpha)) * double(Alpha);
   }
 };
+
+using TanhScale = BoundedScale<2>;
 
 struct SigmoidScale {
   static std::string describe() { return "SigmoidScale"; }

@@ -67,7 +67,7 @@ struct ConditionalFlow {
     typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h,
                                    const NoiseRows& rows, const Watch& watch = {}) const {
       auto dequantized = dequantizer.dequantize(y, h, rows);
-      const auto out = flow.forward(dequantized.v, h, watch);
+      const auto out = forward_watched<Flow>(flow, dequantized.v, h, watch);
       auto sum = dequantized.log_det + standard_normal_log_density<B>(out.y.data);
       for (const auto& latent : out.latents.data) sum = sum + standard_normal_log_density<B>(latent);
       return out.log_det + sum;

@@ -5,8 +5,8 @@
 //
 //   FactorisedLogistic<Shape<3, dynamic, dynamic>, Shape<3, dynamic / 2, dynamic / 2>, Rrdb<16, 55, 128, 1>>
 //
-// The extractor's first map, at x's resolution, goes through one 3x3 convolution and depth-to-space up to y's
-// resolution.
+// The extractor's map at x's resolution goes through one 3x3 convolution and depth-to-space up to y's resolution.
+// If the extractor also gives a map of y's own shape (nets/enlarged.hpp), mu is relative to it.
 #pragma once
 
 #include "cnf/core/describe.hpp"
@@ -28,21 +28,34 @@ struct FactorisedLogistic {
   static constexpr Distribution base = Distribution::logistic;
   static constexpr int levels = 1 << Bits;
 
+  /// The extractor's maps that are used: at x's resolution, and maybe one of y's shape.
+  using body = matching_map<typename extracted::output, Input>;
+  static constexpr int base_index = matching_map<typename extracted::output, Target>::index;
+  static constexpr bool has_base = base_index >= 0 && base_index != body::index;
+
   /// How many times larger y is than x.
   static constexpr int upscale =
       is_fixed(Target::height) ? Target::height / Input::height : Input::height / Target::height;
 
+  /// Whether a target extent is `upscale` times that of the input.
+  static constexpr bool fits(int target, int input_extent) {
+    return is_fixed(target) ? target == upscale * input_extent : input_extent == upscale * target;
+  }
+
   static constexpr ConvShape head() {
-    return {.in = nth_t<0, typename extracted::output>::channels,
+    return {.in = condition_t<typename extracted::output, Input>::channels,
             .out = 2 * Target::channels * upscale * upscale};
   }
   static constexpr long parameters = extracted::parameters + head().parameters();
 
   static consteval bool check() {
     static_assert(
-        extracted::output::count >= 1 && same_extents<nth_t<0, typename extracted::output>, Input>,
-        "cnf: FactorisedLogistic needs an extractor whose first map has the height and width of the input");
-    static_assert((upscale & (upscale - 1)) == 0,
+        body::count == 1,
+        "cnf: FactorisedLogistic needs an extractor with one map that has the height and width of the input");
+    static_assert(!has_base || condition_t<typename extracted::output, Target>::channels == Target::channels,
+                  "cnf: FactorisedLogistic needs a map of the target's size to have the target's channels");
+    static_assert(fits(Target::height, Input::height) && fits(Target::width, Input::width) &&
+                      (upscale & (upscale - 1)) == 0,
                   "cnf: FactorisedLogistic needs a target 1, 2, 4, ... times larger than the input");
     return extracted::check();
   }
@@ -58,7 +71,7 @@ struct FactorisedLogistic {
     using on = typename Extractor::template On<In>;
     return {{"extractor", Extractor::describe(), shape_text<In>(), detail::shapes_text(typename on::output{}),
              1, on::parameters, on::multiply_adds},
-            {"head", "convolution, depth-to-space", shape_text<nth_t<0, typename on::output>>(),
+            {"head", "convolution, depth-to-space", shape_text<condition_t<typename on::output, In>>(),
              shape_text<resolved<nth_t<0, features>, Height, Width>>(), 1, head().parameters(),
              area<In> * head().weights()}};
   }
@@ -72,8 +85,12 @@ struct FactorisedLogistic {
         : extractor(scope.child("extractor")), to_parameters(scope.child("head"), head()) {}
 
     Maps<B, features> prepare(const Batch<B, Input>& x) const {
-      auto raw = to_parameters(extractor(x).data[0]);
+      const auto maps = extractor(x);
+      auto raw = to_parameters(maps.data[body::index]);
       for (int factor = upscale; factor > 1; factor /= 2) raw = B::depth_to_space(raw);
+      if constexpr (has_base)
+        raw = B::concat(B::channels_of(raw, 0, Target::channels) + maps.data[base_index],
+                        B::channels_of(raw, Target::channels, Target::channels));
       return {.data = {std::move(raw)}};
     }
 

@@ -10,8 +10,9 @@
 // x: (N, C, h, w) real. y: (N, C, H, W), of real numbers, or, with a discrete likelihood, of integers 0 ..
 // 2^bits - 1 in any dtype; samples come in the same alphabet. Sizes that the flow can't divide are padded
 // with zeros right and below, and cropped; the likelihood of a padded target is that of target and padding
-// together, so never above the target's own. Wrong sizes: Error with expected and given. The same seed gives
-// the same samples for any batch size, thread count, device and backend (up to rounding): see core/noise.hpp.
+// together: of a discrete target never above its own (a density has no such order). Wrong sizes: Error with
+// expected and given. The same seed gives the same samples for any batch size, thread count, device and backend
+// (up to rounding): see core/noise.hpp.
 #pragma once
 
 #include <algorithm>
@@ -130,7 +131,11 @@ class Model : public B::Module {
 
     /// The target with these latents, at the full size that x stands for.
     Tensor decode(const LatentMaps& z) const {
-      const auto y = model_->bound_.decode(z, maps_for(B::samples(z.data[0])));
+      const long n = B::samples(z.data[0]);
+      if (n == 0 || n % samples_ != 0)
+        throw Error("decode: expected latents of " + std::to_string(samples_) +
+                    " samples or a multiple, got " + std::to_string(n));
+      const auto y = model_->bound_.decode(z, maps_for(n));
       if (B::height(y.data) == height_ && B::width(y.data) == width_) return y.data;
       return B::crop(y.data, height_, width_);
     }
@@ -205,8 +210,8 @@ class Model : public B::Module {
 
   /// p(. | x). Keeps a reference to this model.
   Given given(const Tensor& x) const {
-    const long h = upscale(Target::height, Input::height) * B::height(x),
-               w = upscale(Target::width, Input::width) * B::width(x);
+    const long h = target_extent(Target::height, Input::height, B::height(x)),
+               w = target_extent(Target::width, Input::width, B::width(x));
     if (B::channels(x) != Input::channels || B::samples(x) < 1 || h < 1 || w < 1)
       throw Error("expected an input of " + shape_text<Input>() + ", got (" + std::to_string(B::samples(x)) +
                   ", " + std::to_string(B::channels(x)) + ", " + std::to_string(B::height(x)) + ", " +
@@ -221,9 +226,12 @@ class Model : public B::Module {
   const typename Spec::template Bound<B>& bound() const { return bound_; }
 
  private:
-  /// Target extent for one unit of input extent.
+  /// Dynamic target extent for one unit of input extent; a target may be smaller by less than that.
   static constexpr int upscale(int target, int input) {
-    return is_fixed(target) ? (is_fixed(input) ? target / input : 1) : std::max(1, input / target);
+    return is_fixed(target) ? 1 : std::max(1, input / target);
+  }
+  static long target_extent(int target, int input, long of_input) {
+    return is_fixed(target) ? target : upscale(target, input) * of_input;
   }
   static long rounded_up(long extent) { return (extent + divisor - 1) / divisor * divisor; }
   static long resolve_input(int extent, long, long padded, long actual) {

@@ -5,12 +5,14 @@
 
 #include <Eigen/Core>
 #include <Eigen/LU>
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "cnf/backend/cubic.hpp"
 #include "cnf/backend/eigen/conv2d.hpp"
 #include "cnf/backend/eigen/module.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
@@ -168,6 +170,21 @@ struct Backend {
       for (long c = 0; c < x.channels(); ++c) x.values(c, wide) = y.values(4 * c + corner, column);
     });
     return x;
+  }
+
+  static Tensor enlarge(const Tensor& x) {
+    Tensor y(x.n, 2 * x.h, 2 * x.w, Tensor::Values::Zero(x.channels(), 4 * x.values.cols()));
+    for_each_quad(x, [&](long column, int corner, long wide) {
+      const long cx = column % x.w, cy = column / x.w % x.h, first = column - cy * x.w - cx;
+      for (long v = 0; v < 5; ++v)
+        for (long u = 0; u < 5; ++u) {
+          const long sy = std::clamp(cy + v - 2, 0L, x.h - 1), sx = std::clamp(cx + u - 2, 0L, x.w - 1);
+          const double weight = doubling_taps[std::size_t(corner / 2)][std::size_t(v)] *
+                                doubling_taps[std::size_t(corner % 2)][std::size_t(u)];
+          y.values.col(wide) += T(weight) * x.values.col(first + sy * x.w + sx);
+        }
+    });
+    return y;
   }
 
   static Tensor pad(const Tensor& x, long height, long width) {

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "cnf/backend/cubic.hpp"
 #include "cnf/backend/libtorch/small_matrix.hpp"
 #include "cnf/core/noise.hpp"
 #include "cnf/io/dtype.hpp"
@@ -75,10 +76,11 @@ struct Backend {
     T get(const Parameter& p, const Compute& compute) const {
       if (at::GradMode::is_enabled() && !std::is_same_v<T, bool>) return compute();
       const std::lock_guard lock(state_->mutex);
-      if (state_->version != p._version() || state_->at != p.data_ptr()) {
+      if (!state_->made_from(p)) {
         state_->value = compute();
         state_->version = p._version();
         state_->at = p.data_ptr();
+        if (!std::is_same_v<T, bool>) state_->numbers = p.detach().clone();
       }
       return state_->value;
     }
@@ -88,7 +90,15 @@ struct Backend {
       std::mutex mutex;
       std::int64_t version = -1;
       const void* at = nullptr;
+      Tensor numbers;
       T value{};
+
+      /// A flag's version tells. A trained parameter's doesn't: SGD steps through data(), which keeps it.
+      bool made_from(const Parameter& p) const {
+        if (std::is_same_v<T, bool>) return version == p._version() && at == p.data_ptr();
+        return numbers.defined() && numbers.device() == p.device() &&
+               numbers.scalar_type() == p.scalar_type() && numbers.equal(p);
+      }
     };
     std::shared_ptr<State> state_ = std::make_shared<State>();
   };
@@ -151,6 +161,19 @@ struct Backend {
   // Space and depth: channel c of pixel (2y + dy, 2x + dx) is channel c*4 + dy*2 + dx of pixel (y, x).
   static Tensor space_to_depth(const Tensor& x) { return at::pixel_unshuffle(x, 2); }
   static Tensor depth_to_space(const Tensor& x) { return at::pixel_shuffle(x, 2); }
+
+  /// Twice the size, bicubic (cubic.hpp) with replicated borders.
+  static Tensor enlarge(const Tensor& x) {
+    const auto n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+    std::vector<double> taps;  // (phase dy*2 + dx, 5, 5)
+    for (const auto& vertical : doubling_taps)
+      for (const auto& horizontal : doubling_taps)
+        for (double v : vertical)
+          for (double u : horizontal) taps.push_back(v * u);
+    const auto padded = at::replication_pad2d(x.reshape({n * c, 1, h, w}), {2, 2, 2, 2});
+    return at::pixel_shuffle(at::conv2d(padded, from_host(taps, {4, 1, 5, 5}, x)), 2)
+        .view({n, c, 2 * h, 2 * w});
+  }
 
   /// Zeros right and below up to height x width; and their removal.
   static Tensor pad(const Tensor& x, long height, long width) {

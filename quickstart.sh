@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# ./quickstart.sh         from a fresh Debian 12 to a picture of super-resolved photographs, in about ten minutes
+# ./quickstart.sh test    the same set-up, then every test
+#
+# It installs what is missing from Debian, builds in build/, and asks nothing. A LibTorch whose folder is in
+# CMAKE_PREFIX_PATH is used instead of Debian's.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() { sed -n '2,3s/^# //p' "${BASH_SOURCE[0]}"; }
+say() { printf '\n== %s\n' "$*"; }
+die() {
+  printf 'quickstart: %s\n' "$*" >&2
+  exit 2
+}
+
+mode=${1:-demo}
+case $mode in
+  -h | --help) usage && exit ;;
+  demo | test) ;;
+  *) usage >&2 && exit 2 ;;
+esac
+[[ $# -le 1 ]] || { usage >&2 && exit 2; }
+
+# ---- packages -------------------------------------------------------------------------------------------------
+
+packages=(
+  "g++|the compiler"
+  "cmake|describes the build"
+  "ninja-build|runs the build"
+  "pkg-config|finds OpenImageIO"
+  "libtorch-dev|LibTorch: tensors, gradients, optimisers"
+  "libeigen3-dev|Eigen: matrices of the inference-only backend"
+  "nlohmann-json3-dev|JSON in checkpoints and reports"
+  "libopenimageio-dev|reads and writes image files"
+  "libcli11-dev|command lines"
+  "libspdlog-dev|progress lines"
+  "libfmt-dev|text formatting"
+  "fonts-dejavu-core|captions in pictures"
+)
+if [[ $mode == test ]]; then
+  packages+=(
+    "doctest-dev|the test framework"
+    "libbenchmark-dev|the benchmarks"
+    "clang|a second compiler that must accept core and Eigen"
+    "clang-format|the test of the sources' format"
+    "git|lists the sources for it"
+  )
+fi
+
+libtorch_given() {
+  local folder
+  while IFS= read -r -d : folder; do
+    [[ -n $folder && -e $folder/share/cmake/Torch/TorchConfig.cmake ]] && return
+  done <<<"${CMAKE_PREFIX_PATH:-}:"
+  return 1
+}
+
+as_root() {
+  if [[ $EUID == 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
+
+install_packages() {
+  command -v apt-get >/dev/null ||
+    die "this script needs Debian's apt-get; on other systems install the libraries named in it and run cmake --workflow --preset release"
+  local entry name missing=()
+  for entry in "${packages[@]}"; do
+    name=${entry%%|*}
+    if [[ $name == libtorch-dev ]] && libtorch_given; then continue; fi
+    if [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) != installed ]]; then
+      [[ ${#missing[@]} -gt 0 ]] || say "Installing from Debian"
+      printf '%-20s %s\n' "$name" "${entry#*|}"
+      missing+=("$name")
+    fi
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  [[ $EUID == 0 ]] || command -v sudo >/dev/null ||
+    die "installing needs root: run it as root, or first: apt-get install ${missing[*]}"
+  if ! apt update || ! apt install --no-install-recommends "${missing[@]}" >/dev/null; then
+    die "apt-get could not install: ${missing[*]}"
+  fi
+}
+
+# ---- build ----------------------------------------------------------------------------------------------------
+
+build() {  # OPTION TARGET
+  say "Building in build/"
+  cmake --preset release -DCNF_BUILD_TESTS="$1" -DCNF_BUILD_BENCHMARKS="$1" -DCNF_BUILD_EXAMPLES=ON -DCNF_LIBTORCH=ON \
+    --log-level=NOTICE
+  cmake --build --preset release --target "$2"
+}
+
+# ---- photographs ----------------------------------------------------------------------------------------------
+
+# The package also has two drawings, which are left out. The test photographs are the two smallest.
+photographs() {
+  local package=lomiri-wallpapers-16.04 data=build/data
+  local train=(Bridge_by_Sander_Klootwijk Dragonfly_by_Bolly Wine_by_Jakkub_Mede aitzgorri_by_Aitzol_Berasategi
+    free_by_Peter_Nerlich friends_by_Aitzol_Berasategi greentock_by_Peter_Nerlich life_by_Aitzol_Berasategi
+    picosdeeuropa_by_Aitzol_Berasategi seeding_by_Clements_Engelhardt sunset_by_Aitzol_Berasategi)
+  local test=(Picture_0B_by_freespace Picture_1A_by_freespace)
+
+  [[ ! -e $data/photos ]] || return 0
+  say "Fetching 13 freely licensed photographs (Debian's $package, 16 MB, not installed)"
+  mkdir -p $data
+  if [[ -z $(find $data -name "$package*.deb") ]]; then
+    fetch() (cd $data && apt-get -qq -o APT::Sandbox::User="$(id -un)" download $package)
+    fetch 2>/dev/null || { apt update && fetch; } || die "could not fetch Debian's package $package"
+  fi
+  dpkg-deb -x $data/$package*.deb $data/package
+  rm -rf $data/new
+  mkdir -p $data/new/train $data/new/test
+  local from=("${train[@]/%/.jpg}")
+  cp "${from[@]/#/$data/package/usr/share/backgrounds/}" $data/new/train/
+  from=("${test[@]/%/.jpg}")
+  cp "${from[@]/#/$data/package/usr/share/backgrounds/}" $data/new/test/
+  cp $data/package/usr/share/doc/$package/copyright $data/new/
+  mv $data/new $data/photos
+}
+
+# ---- what was asked for ---------------------------------------------------------------------------------------
+
+demo() {
+  local program=build/bin/super_resolution photos=build/data/photos out=build/quickstart
+  rm -rf $out
+  for model in cnf factorised; do
+    say "Training: $model, two minutes"
+    $program train --data $photos/train --out $out/$model --config small --model $model --time-limit 120 --seed 1
+  done
+  say "Evaluating on two photographs that training did not see"
+  $program evaluate --checkpoint $out/cnf/model.safetensors --baseline $out/factorised/model.safetensors \
+    --data $photos/test --crops 100 --json $out/evaluation.json --pictures $out/pictures
+}
+
+install_packages
+if [[ $mode == test ]]; then
+  build ON all
+  say "Testing"
+  ctest --preset release --parallel "$(nproc)"
+else
+  build OFF super_resolution
+  photographs
+  demo
+fi

@@ -1,0 +1,2 @@
+// What including core costs.
+#include "cnf/core.hpp"

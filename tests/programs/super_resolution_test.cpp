@@ -1,0 +1,400 @@
+// The program as a user starts it: training, resuming, evaluation, samples, descriptions.
+#include "programs/super_resolution.hpp"
+
+#include <OpenImageIO/imageio.h>
+
+#include <chrono>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "cnf/io/safetensors.hpp"
+#include "support/doctest.hpp"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// The log's lines; a line that is no JSON fails the test.
+std::vector<nlohmann::json> log_of(const fs::path& folder) {
+  std::vector<nlohmann::json> log;
+  for (const auto& line : lines_of(content(folder / "log.jsonl"))) log.push_back(nlohmann::json::parse(line));
+  return log;
+}
+
+std::set<std::string> keys_of(const nlohmann::json& object) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.insert(key);
+  return keys;
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& [name, text] : files_in(folder)) names.insert(name);
+  return names;
+}
+
+cnf::io::Safetensors checkpoint_in(const fs::path& folder) {
+  return cnf::io::read_safetensors(folder / "model.safetensors");
+}
+
+/// A command line with an option and its value changed.
+Arguments with(Arguments arguments, const std::string& option, const std::string& value) {
+  *(std::find(arguments.begin(), arguments.end(), option) + 1) = value;
+  return arguments;
+}
+
+int largest_difference(const support::Image& a, const support::Image& b) {
+  REQUIRE(a.rgb.size() == b.rgb.size());
+  int largest = 0;
+  for (std::size_t i = 0; i < a.rgb.size(); ++i)
+    largest = std::max(largest, std::abs(int{a.rgb[i]} - int{b.rgb[i]}));
+  return largest;
+}
+
+/// How many images stand side by side in the last row of a picture: what white gaps divide.
+int columns_of(const support::Image& picture) {
+  int columns = 0, gap = std::numeric_limits<int>::max() / 2;
+  for (int x = 0; x < picture.width; ++x) {
+    bool white = true;
+    for (int y = picture.height - 60; y < picture.height - 20; ++y)
+      for (int c = 0; c < 3; ++c)
+        white = white && picture.rgb[static_cast<std::size_t>((y * picture.width + x) * 3 + c)] == 255;
+    if (!white && gap >= 6) ++columns;
+    gap = white ? gap + 1 : 0;
+  }
+  return columns;
+}
+
+/// An image file of any number of channels and depth, filled from an image's red, green, blue, opaque.
+template <class Value>
+void write_channels(const fs::path& path, const support::Image& image, int channels) {
+  const auto scale = std::numeric_limits<Value>::max() / 255;
+  std::vector<Value> values;
+  for (std::size_t i = 0; i < image.rgb.size(); i += 3)
+    for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c)
+      values.push_back(static_cast<Value>(scale * (c == 3 ? 255 : image.rgb[i + c])));
+  OIIO::ImageSpec spec(image.width, image.height, channels, OIIO::BaseTypeFromC<Value>::value);
+  const auto out = OIIO::ImageOutput::create(path.string());
+  REQUIRE(out);
+  REQUIRE(out->open(path.string(), spec));
+  REQUIRE(out->write_image(OIIO::BaseTypeFromC<Value>::value, values.data()));
+  REQUIRE(out->close());
+}
+
+/// The numbers in "parameters: 39.98 M in all, 24.24 M in the extractor, 15.73 M in the flow".
+std::vector<double> millions_in(const std::string& text) {
+  std::vector<double> numbers;
+  std::istringstream words(text.substr(text.find("\nparameters: ") + 13));
+  for (std::string word, before; words >> word; before = word)
+    if (word == "M") numbers.push_back(std::stod(before));
+  return numbers;
+}
+
+}  // namespace
+
+TEST_CASE("training leaves a checkpoint and a log of JSON lines, and nothing else") {
+  for (const auto& [done, file, model] :
+       {std::tuple{trained().cnf_run, trained().cnf, "cnf"},
+        std::tuple{trained().factorised_run, trained().factorised, "factorised"}}) {
+    CAPTURE(model);
+    REQUIRE_MESSAGE(done.status == 0, done.err);
+    CHECK(done.err.empty());
+    CHECK(contains(done.out, "5 images to train, 1 held out"));
+    CHECK(contains(done.out, "checkpoint: " + file.string()));
+    CHECK(names_in(file.parent_path()) == std::set<std::string>{"log.jsonl", "model.safetensors"});
+
+    const auto metadata = cnf::io::read_safetensors_metadata(file);
+    CHECK(metadata.at("model") == model);
+    CHECK(metadata.at("config") == "small");
+    CHECK(metadata.at("step") == "20");
+
+    const auto log = log_of(file.parent_path());
+    REQUIRE(log.size() == 2);
+    CHECK(keys_of(log[0]) == std::set<std::string>{"step", "bpd", "smooth_bpd", "learning_rate",
+                                                   "gradient_norm", "images_per_second", "elapsed"});
+    CHECK(keys_of(log[1]) == std::set<std::string>{"step", "validation_bpd"});
+    for (const auto& line : log) {
+      CHECK(line["step"] == 20);
+      for (const auto& [key, value] : line.items()) {
+        CAPTURE(key);
+        CHECK(value.is_number());  // null if it is not finite
+        CHECK(value > 0);
+      }
+    }
+    CHECK(log[0]["bpd"] < 20);
+    CHECK(log[1]["validation_bpd"] < 20);
+  }
+}
+
+TEST_CASE("training is a function of the seed") {
+  const TemporaryFolder folder;
+  const auto arguments = [&](const std::string& out, const std::string& seed) {
+    return training(trained().photographs, folder / out, {"--steps", "3", "--seed", seed});
+  };
+  for (const auto& done : run_all({arguments("a", "5"), arguments("b", "5"), arguments("c", "6")}))
+    REQUIRE_MESSAGE(done.status == 0, done.err);
+  const auto a = log_of(folder / "a"), b = log_of(folder / "b"), c = log_of(folder / "c");
+  CHECK(a[0]["bpd"] == b[0]["bpd"]);
+  CHECK(a[0]["gradient_norm"] == b[0]["gradient_norm"]);
+  CHECK(a[0]["bpd"] != c[0]["bpd"]);
+  CHECK((checkpoint_in(folder / "a").tensors == checkpoint_in(folder / "b").tensors));
+  CHECK((checkpoint_in(folder / "a").tensors != checkpoint_in(folder / "c").tensors));
+}
+
+TEST_CASE("Ctrl-C keeps the work, and a resumed training ends where an uninterrupted one does") {
+  const TemporaryFolder folder;
+  const Arguments steps{"--steps", "100"};
+  Process whole(training(trained().photographs, folder / "whole", steps));
+  Process interrupted(training(trained().photographs, folder / "parts", steps));
+  while (content(folder / "parts" / "log.jsonl").empty() && !interrupted.ended())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  interrupted.interrupt();
+  const auto stopped = interrupted.wait();
+  CHECK(stopped.status == 130);
+  CHECK(stopped.err.empty());
+  CHECK(contains(stopped.out, "interrupted at step "));
+  CHECK(names_in(folder / "parts") == std::set<std::string>{"log.jsonl", "model.safetensors"});
+  const auto middle = std::stol(checkpoint_in(folder / "parts").metadata.at("step"));
+  CHECK(middle >= 20);
+  REQUIRE(middle < 100);
+  const auto uninterrupted = whole.wait();
+  REQUIRE_MESSAGE(uninterrupted.status == 0, uninterrupted.err);
+
+  auto more = steps;
+  more.push_back("--resume");
+  const auto resumed = run(training(trained().photographs, folder / "parts", more));
+  REQUIRE_MESSAGE(resumed.status == 0, resumed.err);
+  const auto expected = checkpoint_in(folder / "whole"), got = checkpoint_in(folder / "parts");
+  CHECK(got.metadata.at("step") == "100");
+  CHECK(got.metadata.at("adam_step") == "100");
+  REQUIRE(got.tensors.size() == expected.tensors.size());
+  for (const auto& [name, tensor] : expected.tensors) {
+    CAPTURE(name);
+    CHECK(got.tensors.at(name) == tensor);
+  }
+
+  const auto log = log_of(folder / "parts");
+  long step = 0;
+  double elapsed = 0;
+  for (const auto& line : log) {
+    if (!line.contains("bpd")) continue;
+    CHECK(line["step"] > step);
+    CHECK(line["elapsed"] > elapsed);  // also counts the time before
+    step = line["step"];
+    elapsed = line["elapsed"];
+  }
+  CHECK(step == 100);
+  const auto last_bpd = [](const std::vector<nlohmann::json>& lines) {
+    return (lines.end() - 2)->at("bpd").get<double>();  // the last line is of the held-out image
+  };
+  CHECK(last_bpd(log) == last_bpd(log_of(folder / "whole")));
+}
+
+TEST_CASE("evaluation: the numbers, the same whenever it is run, and a picture with all columns") {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "test");
+  support::write_image(folder / "test" / "odd.png", photograph(45, 51, 1));
+  support::write_image(folder / "test" / "mixed.bmp", photograph(37, 40, 2));
+  support::write_image(folder / "test" / "even.tif", photograph(36, 54, 3));
+  const auto arguments = [&](const Arguments& more) {
+    Arguments all{"evaluate",
+                  "--checkpoint",
+                  trained().cnf,
+                  "--data",
+                  folder / "test",
+                  "--temperatures",
+                  "0,0.5,1",
+                  "--crops",
+                  "5",
+                  "--threads",
+                  "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return super_resolution(all);
+  };
+  const auto done = run_all({arguments({"--baseline", trained().factorised, "--json", folder / "both.json",
+                                        "--pictures", folder / "pictures"}),
+                             arguments({"--json", folder / "one.json"}),
+                             arguments({"--json", folder / "other.json", "--seed", "2"}),
+                             super_resolution({"bicubic-check", "--data", folder / "test"})});
+  for (const auto& d : done) {
+    REQUIRE_MESSAGE(d.status == 0, d.err);
+    CHECK(d.err.empty());
+  }
+
+  auto both = nlohmann::json::parse(content(folder / "both.json"));
+  const auto one = nlohmann::json::parse(content(folder / "one.json"));
+  const auto other = nlohmann::json::parse(content(folder / "other.json"));
+  const auto baseline = both["baseline"];
+  both.erase("baseline");
+  CHECK(both == one);
+  CHECK(one["bpd"] != other["bpd"]);
+  CHECK(one["psnr_y"]["0"] == other["psnr_y"]["0"]);
+  CHECK(one["psnr_y"]["1"] != other["psnr_y"]["1"]);
+  for (const auto& [report, file, likelihood] :
+       {std::tuple{one, trained().cnf, "bound"}, std::tuple{baseline, trained().factorised, "exact"}}) {
+    CAPTURE(likelihood);
+    CHECK(keys_of(report) == std::set<std::string>{"images", "bpd", "bpd_stderr", "likelihood", "psnr_y",
+                                                   "ssim_y", "parameters", "nonfinite"});
+    const std::set<std::string> rows{"bicubic", "0", "0.5", "1"};
+    CHECK(keys_of(report["psnr_y"]) == rows);
+    CHECK(keys_of(report["ssim_y"]) == rows);
+    CHECK(report["images"] == 3);
+    CHECK(report["nonfinite"] == 0);
+    CHECK(report["likelihood"].get<std::string>().starts_with(likelihood));
+    CHECK(report["bpd"] > 1);
+    CHECK(report["bpd"] < 20);
+    CHECK(report["bpd_stderr"] > 0);
+    CHECK(report["bpd_stderr"] < 3);
+    for (const auto& row : rows) {
+      CAPTURE(row);
+      CHECK(report["psnr_y"][row] > 3);
+      CHECK(report["psnr_y"][row] < 60);
+      CHECK(report["ssim_y"][row] > -1);
+      CHECK(report["ssim_y"][row] < 1);
+    }
+    long parameters = 0;
+    for (const auto& [name, tensor] : cnf::io::read_safetensors(file).tensors)
+      if (name.starts_with("adam:exp_avg:")) parameters += static_cast<long>(tensor.data.size() / 4);
+    CHECK(report["parameters"] == parameters);
+  }
+  CHECK(baseline["psnr_y"]["bicubic"] == one["psnr_y"]["bicubic"]);
+  CHECK(one["psnr_y"]["bicubic"] > 30);  // the photographs are smooth
+
+  std::ostringstream line;
+  line.setf(std::ios::fixed);
+  line.precision(2);
+  line << "bicubic: " << one["psnr_y"]["bicubic"].get<double>() << " dB PSNR-Y, ";
+  line.precision(4);
+  line << one["ssim_y"]["bicubic"].get<double>() << " SSIM on 3 images\n";
+  CHECK(done[3].out == line.str());
+
+  CHECK(names_in(folder / "pictures") == std::set<std::string>{"samples.png"});
+  // low, bicubic, a sample for each temperature, baseline's mode and sample, original
+  CHECK(columns_of(support::read_image(folder / "pictures" / "samples.png")) == 8);
+}
+
+TEST_CASE("a sample is twice as large as its input, and a function of the seed") {
+  const TemporaryFolder folder;
+  support::write_image(folder / "odd.png", photograph(21, 17, 1));
+  const auto sample = [&](const std::string& output, const Arguments& more) {
+    return sampling(trained().cnf, folder / "odd.png", folder / output, more);
+  };
+  const auto baseline = [&](const std::string& output, const Arguments& more) {
+    return sampling(trained().factorised, folder / "odd.png", folder / output, more);
+  };
+  const auto done =
+      run_all({sample("a.png", {"--seed", "3"}), sample("b.png", {"--seed", "3"}),
+               sample("c.png", {"--seed", "4"}), sample("many.png", {"--seed", "3", "--count", "3"}),
+               sample("zero.png", {"--temperature", "0", "--seed", "3"}),
+               sample("zero2.png", {"--temperature", "0", "--seed", "4"}),
+               with(sample("threads.png", {"--seed", "3"}), "--threads", "2"),
+               baseline("d.png", {"--seed", "3"}), baseline("e.png", {"--temperature", "0", "--seed", "3"}),
+               baseline("f.png", {"--temperature", "0", "--seed", "4"})});
+  for (const auto& d : done) {
+    REQUIRE_MESSAGE(d.status == 0, d.err);
+    CHECK(d.err.empty());
+  }
+  CHECK(names_in(folder.path()) == std::set<std::string>{"odd.png", "a.png", "b.png", "c.png", "many-1.png",
+                                                         "many-2.png", "many-3.png", "zero.png", "zero2.png",
+                                                         "threads.png", "d.png", "e.png", "f.png"});
+  for (const char* name : {"a.png", "many-3.png", "zero.png", "d.png"}) {
+    const auto image = support::read_image(folder / name);
+    CHECK(image.height == 42);
+    CHECK(image.width == 34);
+  }
+  const auto bytes = [&](const char* name) { return content(folder / name); };
+  CHECK(bytes("a.png") == bytes("b.png"));
+  CHECK(bytes("a.png") != bytes("c.png"));
+  CHECK(bytes("zero.png") == bytes("zero2.png"));
+  CHECK(bytes("zero.png") != bytes("a.png"));
+  CHECK(bytes("many-1.png") == bytes("a.png"));  // the first of several is the one of the same seed
+  CHECK(bytes("many-2.png") != bytes("many-1.png"));
+  CHECK(bytes("many-3.png") != bytes("many-1.png"));
+  CHECK(bytes("many-3.png") != bytes("many-2.png"));
+  CHECK(bytes("e.png") == bytes("f.png"));
+  CHECK(bytes("d.png") != bytes("e.png"));
+  // sums in another order may move a value over a rounding boundary, no more
+  CHECK(largest_difference(support::read_image(folder / "threads.png"),
+                           support::read_image(folder / "a.png")) <= 1);
+}
+
+TEST_CASE("one image in any kind of file gives one sample; the smallest has two rows and two columns") {
+  const TemporaryFolder folder;
+  const auto colour = photograph(6, 9, 1), grey = photograph(6, 9, 1, /*grey=*/true);
+  support::write_image(folder / "rgb.png", colour);
+  write_channels<std::uint8_t>(folder / "rgba.png", colour, 4);
+  write_channels<std::uint16_t>(folder / "rgb16.png", colour, 3);
+  write_channels<std::uint16_t>(folder / "rgba16.tif", colour, 4);
+  support::write_image(folder / "grey3.png", grey);
+  write_channels<std::uint8_t>(folder / "grey.png", grey, 1);
+  write_channels<std::uint16_t>(folder / "grey16.png", grey, 1);
+  support::write_image(folder / "smallest.png", photograph(2, 2, 1));
+  std::vector<Arguments> command_lines;
+  const std::vector<std::string> names{"rgb.png",   "rgba.png", "rgb16.png",  "rgba16.tif",
+                                       "grey3.png", "grey.png", "grey16.png", "smallest.png"};
+  for (const auto& name : names)
+    command_lines.push_back(sampling(trained().cnf, folder / name, folder / ("2x-" + name + ".png")));
+  for (const auto& done : run_all(command_lines)) REQUIRE_MESSAGE(done.status == 0, done.err);
+  const auto bytes = [&](const std::string& name) { return content(folder / ("2x-" + name + ".png")); };
+  for (const char* name : {"rgba.png", "rgb16.png", "rgba16.tif"}) CHECK(bytes(name) == bytes("rgb.png"));
+  for (const char* name : {"grey.png", "grey16.png"}) CHECK(bytes(name) == bytes("grey3.png"));
+  CHECK(bytes("grey3.png") != bytes("rgb.png"));
+  const auto smallest = support::read_image(folder / "2x-smallest.png.png");
+  CHECK(smallest.height == 4);
+  CHECK(smallest.width == 4);
+}
+
+TEST_CASE("describe: the paper's numbers of parameters, and rows that add up to them") {
+  const auto done = run_all({super_resolution({"describe", "--config", "paper"}),
+                             super_resolution({"describe", "--config", "paper", "--model", "factorised"})});
+  for (const auto& d : done) REQUIRE_MESSAGE(d.status == 0, d.err);
+  const auto flow = millions_in(done[0].out), factorised = millions_in(done[1].out);
+  REQUIRE(flow.size() == 3);
+  REQUIRE(factorised.size() == 3);
+  CHECK(std::abs(flow[2] - 15.7) <= 0.05);
+  CHECK(std::abs(flow[0] - 40.0) <= 0.2);
+  CHECK(std::abs(flow[0] - flow[1] - flow[2]) < 0.011);
+  CHECK(std::abs(factorised[0] / flow[0] - 1) < 0.02);
+
+  for (std::size_t i = 0; i < 2; ++i) {
+    // columns from the right: parameters, multiply-adds
+    long parameters = 0, multiply_adds = 0, rows = 0;
+    bool table = false;
+    for (const auto& line : lines_of(done[i].out)) {
+      std::istringstream stream(line);
+      const std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
+      if (line.starts_with("path ")) table = true;
+      if (!table || words.size() < 3 || words[0] == "path") continue;
+      const long p = std::stol(words[words.size() - 2]), m = std::stol(words.back());
+      if (words[0] == "sum") {
+        CHECK(parameters == p);
+        CHECK(multiply_adds == m);
+        CHECK(std::abs(static_cast<double>(p) / 1e6 - (i == 0 ? flow : factorised)[0]) <= 0.0051);
+        break;
+      }
+      parameters += p;
+      multiply_adds += m;
+      ++rows;
+    }
+    CHECK(rows >= 2);
+  }
+}
+
+TEST_CASE("help is no error") {
+  for (const auto& done : run_all({super_resolution({"--help"}), super_resolution({"train", "--help"})})) {
+    CHECK(done.status == 0);
+    CHECK(done.err.empty());
+    CHECK(contains(done.out, "train"));
+    CHECK(contains(done.out, "--help"));
+  }
+}

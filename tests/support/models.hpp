@@ -1,0 +1,71 @@
+// Small models of every kind, and the ways in which tests change and compare their parameters.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "cnf/testing/perturb.hpp"
+
+namespace models {
+
+using cnf::dynamic;
+
+/// 2x super-resolution of 8-bit images of any size, as the paper's in small; and its baseline.
+using Target = cnf::Shape<3, dynamic, dynamic>;
+using Input = cnf::Shape<3, dynamic / 2, dynamic / 2>;
+using Step = cnf::Sequential<cnf::ActNorm, cnf::InvConv1x1, cnf::AffineCoupling<cnf::ConvNet<8>>>;
+using Level = cnf::Sequential<cnf::Squeeze, cnf::Repeat<2, Step>>;
+using SrFlow = cnf::Sequential<Level, cnf::Split, Level, cnf::Prior>;
+using Sr = cnf::ConditionalFlow<Target, Input, cnf::Rrdb<1, 4, 8, 2>, SrFlow, cnf::Uniform<8>>;
+using ContinuousSr = cnf::ConditionalFlow<Target, Input, cnf::Rrdb<1, 4, 8, 2>, SrFlow>;
+using Factorised = cnf::FactorisedLogistic<Target, Input, cnf::Rrdb<1, 4, 8, 1>>;
+
+/// A vector given a vector, K steps of hidden width Hidden.
+template <int Out, int In, int K, int Hidden>
+using Vector = cnf::ConditionalFlow<
+    cnf::Shape<Out>, cnf::Shape<In>, cnf::Passthrough,
+    cnf::Sequential<
+        cnf::Repeat<K, cnf::Sequential<cnf::ActNorm, cnf::InvConv1x1, cnf::AffineCoupling<cnf::Mlp<Hidden>>>>,
+        cnf::BasicPrior<cnf::Projection<1>>>>;
+
+inline bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// Ready for evaluation without a training batch: parameters moved from their initial values, every ActNorm
+/// initialised.
+template <class Model>
+void make_ready(Model& model, double scale = 0.1, std::uint64_t seed = 1) {
+  cnf::testing::perturb(model, seed, scale);
+  at::NoGradGuard no_grad;
+  for (const auto& buffer : model.named_buffers())
+    if (ends_with(buffer.key(), "initialised")) buffer.value().fill_(1);
+  model.eval();
+}
+
+template <class B, class Spec>
+std::map<std::string, std::vector<double>> numbers_of(const cnf::Model<Spec, B>& model) {
+  std::map<std::string, std::vector<double>> all;
+  B::for_each_parameter(
+      model, [&](const std::string& name, const typename B::Parameter& p) { all[name] = B::to_host(p); });
+  return all;
+}
+
+/// Gives `to` the parameters of `from`, which may live on another backend; throws where a name is missing.
+template <class Spec, class From, class To>
+void copy_parameters(const cnf::Model<Spec, From>& from, const cnf::Model<Spec, To>& to) {
+  const auto all = numbers_of(from);
+  To::for_each_parameter(
+      to, [&](const std::string& name, const typename To::Parameter& p) { To::assign(p, all.at(name)); });
+}
+
+/// iid uniform integers 0 .. levels - 1, in double.
+inline at::Tensor uniform_integers(at::IntArrayRef sizes, std::uint64_t seed, int levels = 256) {
+  std::int64_t count = 1;
+  for (const auto s : sizes) count *= s;
+  std::vector<double> values(static_cast<std::size_t>(count));
+  cnf::NoiseKey{.seed = seed}.fill(values.data(), values.size(), cnf::Distribution::uniform, levels);
+  return at::from_blob(values.data(), sizes, at::kDouble).floor();
+}
+
+}  // namespace models
