@@ -76,6 +76,21 @@ void halve(const fs::path& from, const fs::path& to) {
   write_text(to, whole.substr(0, whole.size() / 2));
 }
 
+/// The names of the checkpoint's parameters that end so, sorted.
+std::vector<std::string> tensors_ending(const std::string& end) {
+  static const auto tensors = cnf::io::read_safetensors(trained().cnf).tensors;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors)
+    if (name.ends_with(end) && !contains(name, ":")) names.push_back(name);
+  REQUIRE(!names.empty());
+  return names;
+}
+
+/// The layer that a tensor belongs to: its name up to `part`.
+std::string layer_of(const std::string& tensor, const std::string& part) {
+  return tensor.substr(0, tensor.find(part));
+}
+
 /// Overwrites the first number of a tensor in a checkpoint of floats.
 void poison(const fs::path& checkpoint, const std::string& tensor, float value) {
   auto file = cnf::io::read_safetensors(checkpoint);
@@ -200,7 +215,7 @@ TEST_CASE("checkpoints that cannot be used are named, with what is wrong") {
     fs::create_directory(folder / name);
     cnf::io::write_safetensors(folder / name / "model.safetensors", file);
   };
-  const std::string tensor = "flow.0.1.2.2.net.conv2.weight";
+  const auto tensor = tensors_ending(".net.conv2.weight").back();
   fs::create_directory(folder / "half");
   halve(trained().cnf, folder / "half" / "model.safetensors");
   folder_with(folder / "text", "model.safetensors", "To be a checkpoint, or not to be one.\n");
@@ -352,12 +367,18 @@ TEST_CASE("numbers that are not finite: the layer where they begin is named, and
     float value;
     std::string layer;
   };
+  const auto first_coupling = tensors_ending(".net.conv1.weight").front();
+  const auto last_coupling = tensors_ending(".net.conv3.bias").back();
+  const auto actnorm = tensors_ending(".log_scale")[1];
+  const auto split = tensors_ending(".net.bias").front(), prior = tensors_ending(".net.bias").back();
+  const std::string coupling_name = " (AffineCoupling<ConvNet<64>>)";
   const std::vector<Poison> poisons{
-      {"flow.0.1.2.2.net.conv3.bias", not_a_number, "flow.0.1.2.2 (AffineCoupling<ConvNet<64>>)"},
-      {"flow.2.1.0.2.net.conv1.weight", infinity, "flow.2.1.0.2 (AffineCoupling<ConvNet<64>>)"},
-      {"flow.0.1.3.0.log_scale", infinity, "flow.0.1.3.0 (ActNorm)"},
-      {"flow.3.net.bias", not_a_number, "flow.3 (Prior)"},
-      {"extractor.trunk.bias", infinity, "extractor"}};
+      {first_coupling, infinity, layer_of(first_coupling, ".net.") + coupling_name},
+      {last_coupling, not_a_number, layer_of(last_coupling, ".net.") + coupling_name},
+      {actnorm, infinity, layer_of(actnorm, ".log_scale") + " (ActNorm)"},
+      {split, not_a_number, layer_of(split, ".net.") + " (Split)"},
+      {prior, not_a_number, layer_of(prior, ".net.") + " (Prior)"},
+      {tensors_ending("trunk.bias").front(), infinity, "extractor"}};
   std::vector<Refusal> refusals;
   for (std::size_t i = 0; i < poisons.size(); ++i) {
     const auto out = copy_of_training(folder / std::to_string(i));
@@ -367,8 +388,8 @@ TEST_CASE("numbers that are not finite: the layer where they begin is named, and
                         {"step 20: the loss is not finite; it began in " + poisons[i].layer + "\n"}});
   }
   refusals.push_back(
-      {sampling(folder / "0" / "model.safetensors", trained().photographs / "1.png", folder / "out.png"),
-       {"not finite", (folder / "0" / "model.safetensors").string()}});
+      {sampling(folder / "1" / "model.safetensors", trained().photographs / "1.png", folder / "out.png"),
+       {"not finite", (folder / "1" / "model.safetensors").string()}});
   check_refused(refusals, folder.path());
 }
 

@@ -64,6 +64,12 @@ static_assert(!FlowFor<Prior, Image, Features<Shape<16, 8, 4>>>);
 static_assert(!FlowFor<BasicPrior<TwoChannels>, Image, Map>);
 static_assert(FlowFor<BasicPrior<TwoChannels>, Shape<1, 8, 8>, Map>);
 
+// Residual: a map of the input's own shape
+static_assert(FlowFor<Residual, Image, Features<Shape<3, 8, 8>, Shape<16, 4, 4>>>);
+static_assert(!FlowFor<Residual, Image, Map>);
+static_assert(!FlowFor<Residual, Image, Features<Shape<3, 4, 4>>>);
+static_assert(!FlowFor<Residual, Image>);
+
 // Permute
 static_assert(FlowFor<Permute<2, 0, 1>, Image>);
 static_assert(!FlowFor<Permute<2, 0, 1>, Shape<4, 8, 8>>);
@@ -100,6 +106,7 @@ static_assert(volume_preserving<Squeeze, Image>);
 static_assert(volume_preserving<AdditiveCoupling<Net>, Image>);
 static_assert(volume_preserving<Sequential<>, Image>);
 static_assert(volume_preserving<Sequential<Squeeze, Repeat<2, AdditiveCoupling<Net>>, Reverse>, Image>);
+static_assert(volume_preserving<Residual, Image, Features<Image>>);
 static_assert(!volume_preserving<ActNorm, Image>);
 static_assert(!volume_preserving<InvConv1x1, Image>);
 static_assert(!volume_preserving<InvConv1x1Plu, Image>);

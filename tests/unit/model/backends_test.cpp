@@ -11,12 +11,13 @@ using namespace cnf;
 
 using Net = ConvNet<6>;
 using AllLayers =
-    Sequential<Squeeze, Repeat<2, Sequential<ActNorm, InvConv1x1, AffineCoupling<Net>>>,
+    Sequential<Residual, Squeeze, Repeat<2, Sequential<ActNorm, InvConv1x1, AffineCoupling<Net>>>,
                Permute<3, 0, 2, 1, 5, 4, 7, 6, 11, 9, 10, 8>, AffineCoupling<Net, SigmoidScale>, Split,
                Sequential<Squeeze, ActNorm, InvConv1x1Plu, AdditiveCoupling<Net>, Reverse,
                           AffineCoupling<Net, SoftplusScale>, AffineCoupling<Net, ExpScale>>,
                BasicSplit<ConvNet<4>>, Prior>;
-using Image = ConditionalFlow<models::Target, models::Input, Rrdb<1, 3, 6, 2>, AllLayers, Uniform<8>>;
+using Image =
+    ConditionalFlow<models::Target, models::Input, Enlarged<Rrdb<1, 3, 6, 2>>, AllLayers, Uniform<8>>;
 using Free = ConditionalFlow<
     Shape<5>, Shape<1>, Unconditional,
     Sequential<ActNorm, InvConv1x1, AffineCoupling<Mlp<6>>, Reverse, AdditiveCoupling<Mlp<6>>, Prior>>;
@@ -130,7 +131,7 @@ TEST_CASE("both backends start from the same parameters for the same seed") {
 TEST_CASE("Eigen names the layer where a not-a-number begins, too") {
   Both<Image, float> both;
   eigen::Backend<float>::for_each_parameter(both.eigen, [](const std::string& name, const auto& p) {
-    if (name == "flow.5.3.net.conv1.weight") {
+    if (name == "flow.6.3.net.conv1.weight") {
       auto values = eigen::Backend<float>::to_host(p);
       values[0] = std::nan("");
       eigen::Backend<float>::assign(p, values);
@@ -138,7 +139,7 @@ TEST_CASE("Eigen names the layer where a not-a-number begins, too") {
   });
   CHECK(both.eigen.given(both.to_eigen(at::zeros({1, 3, 2, 2})))
             .first_nonfinite(both.to_eigen(at::zeros({1, 3, 4, 4}))) ==
-        "flow.5.3 (AdditiveCoupling<ConvNet<6>>)");
+        "flow.6.3 (AdditiveCoupling<ConvNet<6>>)");
 }
 
 }  // namespace

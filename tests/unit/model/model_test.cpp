@@ -172,6 +172,9 @@ TEST_CASE("a wrong input is an Error that names both sizes") {
   CHECK(error_of([&] {
           ready.model.given(at::zeros({1, 3, 0, 7}));
         }) == "expected an input of 3xH/2xW/2, got (1, 3, 0, 7)");
+  CHECK(error_of([&] {
+          ready.model.given(at::zeros({3, 5, 7}));
+        }) == "expected a tensor of four dimensions (N, C, H, W), got 3");
 }
 
 TEST_CASE_TEMPLATE("a wrong target is an Error that names both sizes, or the alphabet", Spec, models::Sr,

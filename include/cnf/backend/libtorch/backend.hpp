@@ -17,6 +17,7 @@
 
 #include "cnf/backend/cubic.hpp"
 #include "cnf/backend/libtorch/small_matrix.hpp"
+#include "cnf/core/error.hpp"
 #include "cnf/core/noise.hpp"
 #include "cnf/io/dtype.hpp"
 
@@ -35,11 +36,11 @@ struct Backend {
     at::Device device = at::kCPU;
   };
 
-  // Shapes.
-  static long samples(const Tensor& x) { return long(x.size(0)); }
-  static long channels(const Tensor& x) { return long(x.size(1)); }
-  static long height(const Tensor& x) { return long(x.size(2)); }
-  static long width(const Tensor& x) { return long(x.size(3)); }
+  // Shapes; anything but four dimensions is an Error.
+  static long samples(const Tensor& x) { return extent(x, 0); }
+  static long channels(const Tensor& x) { return extent(x, 1); }
+  static long height(const Tensor& x) { return extent(x, 2); }
+  static long width(const Tensor& x) { return extent(x, 3); }
 
   // Modules and parameters.
   using NoGradients = at::NoGradGuard;
@@ -248,6 +249,11 @@ struct Backend {
   static void place(Module& module, const Placement& p) { module.to(p.device, p.dtype); }
 
  private:
+  static long extent(const Tensor& x, int dimension) {
+    if (x.dim() != 4)
+      throw Error("expected a tensor of four dimensions (N, C, H, W), got " + std::to_string(x.dim()));
+    return long(x.size(dimension));
+  }
   static Tensor column(const Tensor& v) { return v.view({1, -1, 1, 1}); }
 };
 
