@@ -131,7 +131,7 @@ demo() {
   done
   say "Evaluating on two photographs that training did not see"
   $program evaluate --checkpoint $out/cnf/model.safetensors --baseline $out/factorised/model.safetensors \
-    --data $photos/test --crops 100 --json $out/evaluation.json --pictures $out/pictures
+    --data $photos/test --largest 720 --crops 100 --json $out/evaluation.json --pictures $out/pictures
 }
 
 install_packages

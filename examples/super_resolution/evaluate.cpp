@@ -30,7 +30,7 @@ constexpr int picture_rows = 5, picture_crop = 96;  // rows of the picture, and 
 struct Options {
   std::filesystem::path checkpoint, baseline, data, json, pictures;
   std::vector<double> temperatures{0, 0.5, 0.8, 1};
-  int crops = 1000, threads = 0;
+  int crops = 1000, largest = 0, threads = 0;
   std::uint64_t seed = 1;
   std::string device = "cpu";
 };
@@ -155,6 +155,9 @@ void print(const std::vector<Report>& reports) {
 
 void run(const Options& o) {
   support::watch_interrupts();
+  if (o.largest > 0 && o.largest < smallest)
+    throw cnf::Error("expected --largest of 0 or at least " + std::to_string(smallest) + ", got " +
+                     std::to_string(o.largest));
   const auto paths = support::find_images(o.data);
   const auto device = support::choose_device(o.device, o.threads);
   std::vector<std::unique_ptr<AnyModel>> models;
@@ -175,7 +178,7 @@ void run(const Options& o) {
   std::vector<std::vector<support::Cell>> rows;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     support::stop_if_interrupted();
-    const auto pair = read_pair(paths[i], smallest);
+    const auto pair = read_pair(paths[i], smallest, o.largest);
     crop = std::min({crop, pair.high.height / 2 * 2, pair.high.width / 2 * 2});
     const bool pictured = !o.pictures.empty() && rows.size() < picture_rows;
     const int cell = std::min({picture_crop, pair.low.height * 2 - 2, pair.low.width * 2 - 2}) / 2 * 2;
@@ -250,6 +253,10 @@ void add_evaluate(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--crops", o->crops, "random crops of 128x128 for bits per dimension")
       ->check(support::positive())
+      ->capture_default_str();
+  c->add_option("--largest", o->largest,
+                "measure PSNR and SSIM on the middle of larger images only; 0: never")
+      ->check(support::not_negative())
       ->capture_default_str();
   c->add_option("--seed", o->seed, "of crops and samples")
       ->check(support::not_negative())

@@ -14,12 +14,17 @@ constexpr std::size_t memory_limit = std::size_t{4} << 30;  // bytes of decoded 
 
 }  // namespace
 
-Pair read_pair(const std::filesystem::path& path, int smallest) {
+Pair read_pair(const std::filesystem::path& path, int smallest, int largest) {
   Pair pair{.low = {}, .high = support::read_image(path)};
   if (pair.high.height < smallest || pair.high.width < smallest)
     throw cnf::Error("expected images of at least " + std::to_string(smallest) + "x" +
                      std::to_string(smallest) + " pixels, got " + path.string() + " of " +
                      std::to_string(pair.high.height) + "x" + std::to_string(pair.high.width));
+  const int height = largest > 0 ? std::min(largest, pair.high.height) : pair.high.height;
+  const int width = largest > 0 ? std::min(largest, pair.high.width) : pair.high.width;
+  if (height < pair.high.height || width < pair.high.width)
+    pair.high =
+        cropped(pair.high, (pair.high.height - height) / 2, (pair.high.width - width) / 2, height, width);
   pair.low = imresize(pair.high, 0.5);
   return pair;
 }

@@ -22,8 +22,9 @@ struct Pair {
   support::Image high;  // H x W
 };
 
-/// Reads an image and halves it. Smaller than `smallest` in height or width: Error naming the file.
-Pair read_pair(const std::filesystem::path& path, int smallest);
+/// Reads an image, cuts out its middle where it is larger than `largest` (0: never), and halves it. Smaller than
+/// `smallest` in height or width: Error naming the file.
+Pair read_pair(const std::filesystem::path& path, int smallest, int largest = 0);
 
 /// Images of one size as (N, 3, H, W), 0 .. 255 in bytes, and back.
 at::Tensor to_tensor(const support::Image& image);

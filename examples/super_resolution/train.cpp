@@ -35,9 +35,10 @@ Images divide(const Options& o) {
     images.held_out = support::find_images(o.validation);
   } else if (images.train.size() > 1 && o.held_out > 0) {
     const std::size_t every = std::max<std::size_t>(2, std::size_t(1 / o.held_out));
+    const std::size_t offset = std::min(every, images.train.size()) / 2;
     std::vector<std::filesystem::path> rest;
     for (std::size_t i = 0; i < images.train.size(); ++i)
-      (i % every == every / 2 ? images.held_out : rest).push_back(images.train[i]);
+      (i % every == offset ? images.held_out : rest).push_back(images.train[i]);
     images.train = std::move(rest);
   }
   return images;

@@ -38,7 +38,8 @@ struct Uniform {
     }
 
     Batch<B, Target> quantize(const Batch<B, Target>& v) const {
-      return Batch<B, Target>(B::clamp(B::floor(v.data * double(levels)), 0, levels - 1));
+      // v - v: what is not finite becomes NaN instead of an end of the alphabet
+      return Batch<B, Target>(B::clamp(B::floor(v.data * double(levels)), 0, levels - 1) + (v.data - v.data));
     }
   };
 };

@@ -107,7 +107,8 @@ struct FactorisedLogistic {
 
     Batch<B, Target> decode(const Maps<B, latents>& z, const Maps<B, features>& h) const {
       const auto v = z.data[0] * B::exp(log_s(h)) + mu(h);
-      return Batch<B, Target>(B::clamp(B::round(v * double(levels)), 0, levels - 1));
+      // v - v: what is not finite becomes NaN instead of an end of the alphabet
+      return Batch<B, Target>(B::clamp(B::round(v * double(levels)), 0, levels - 1) + (v - v));
     }
 
    private:

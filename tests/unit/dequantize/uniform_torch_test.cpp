@@ -75,6 +75,14 @@ TEST_CASE("quantize clamps to the alphabet") {
         std::vector<double>{0, 0, 0, 1, 1, 1});
 }
 
+TEST_CASE("quantize does not hide what is not finite") {
+  for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    const auto v = at::full({1, 1, 1, 1}, value, at::kDouble);
+    CHECK(
+        std::isnan(Torch::to_host(bound<8, Torch, Shape<1>>().quantize(Batch<Torch, Shape<1>>(v)).data)[0]));
+  }
+}
+
 TEST_CASE("uniform dequantization rejects what is not in the alphabet") {
   const auto with = [](double value) {
     auto y = integers(2, 256);
