@@ -34,7 +34,6 @@ packages=(
   "nlohmann-json3-dev|JSON in checkpoints and reports"
   "libopenimageio-dev|reads and writes image files"
   "libcli11-dev|command lines"
-  "libspdlog-dev|progress lines"
   "libfmt-dev|text formatting"
   "fonts-dejavu-core|captions in pictures"
 )

@@ -218,8 +218,8 @@ class Model : public B::Module {
                   std::to_string(B::width(x)) + ")");
     const long ph = is_fixed(Target::height) ? h : rounded_up(h),
                pw = is_fixed(Target::width) ? w : rounded_up(w);
-    const Batch<B, Input> input(padded(B::like(x, anchor_), resolve_input(Input::height, h, ph, B::height(x)),
-                                       resolve_input(Input::width, w, pw, B::width(x))));
+    const Batch<B, Input> input(padded(B::like(x, anchor_), input_extent(Input::height, ph, B::height(x)),
+                                       input_extent(Input::width, pw, B::width(x))));
     return Given(*this, input, h, w, ph, pw);
   }
 
@@ -234,7 +234,7 @@ class Model : public B::Module {
     return is_fixed(target) ? target : upscale(target, input) * of_input;
   }
   static long rounded_up(long extent) { return (extent + divisor - 1) / divisor * divisor; }
-  static long resolve_input(int extent, long, long padded, long actual) {
+  static long input_extent(int extent, long padded, long actual) {
     return is_fixed(extent) ? actual : resolve(extent, padded);
   }
   static Tensor padded(const Tensor& t, long height, long width) {
