@@ -7,6 +7,8 @@
 // (core/diagnostics.hpp).
 #pragma once
 
+#include <algorithm>
+
 #include "cnf/core/shape.hpp"
 
 namespace cnf {
@@ -46,6 +48,21 @@ template <int I, class List>
 using nth_t = typename detail::nth<I, List>::type;
 template <class A, class B>
 using join_t = typename detail::join<A, B>::type;
+
+namespace detail {
+
+template <class List>
+struct divisors;
+template <template <class...> class List, class... S>
+struct divisors<List<S...>> {
+  static constexpr int largest = std::max({1, -S::height..., -S::width...});
+};
+
+}  // namespace detail
+
+/// The largest divisor of the target's unknown extent in a list of shapes; 1 if all are fixed.
+template <class List>
+inline constexpr int largest_divisor = detail::divisors<List>::largest;
 
 /// Which map of F a layer on In reads: how many fit, and the place of the first.
 template <class F, class In>

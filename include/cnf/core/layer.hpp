@@ -126,6 +126,7 @@ using bound_t = typename Spec::template Bound<B, In, F>;
 /// Sees what every layer of a flow returns, for diagnosis; this one looks at nothing and costs nothing.
 struct NoWatch {
   NoWatch inside(int) const { return {}; }
+  NoWatch named(const char*) const { return {}; }
   template <class Spec, class Result>
   void saw(const Result&) const {}
 };

@@ -27,6 +27,13 @@ constexpr int halved(int extent) { return extent < 0 ? 2 * extent : extent / 2; 
 /// Twice an extent; 0 where that would be more than the target's.
 constexpr int doubled(int extent) { return extent < 0 ? (extent % 2 == 0 ? extent / 2 : 0) : 2 * extent; }
 
+/// Whether an extent can be halved that many times.
+constexpr bool can_halve(int extent, int times) {
+  for (; times > 0; --times, extent = halved(extent))
+    if (!is_even(extent)) return false;
+  return true;
+}
+
 /// A dynamic extent once the target's extent is known; a fixed one is itself.
 constexpr long resolve(int extent, long target) { return extent < 0 ? target / -extent : extent; }
 

@@ -1,13 +1,14 @@
 // Targets that are real numbers already: nothing to dequantize, and the likelihood is exact.
 //
-// The dequantizer contract: `describe`, `likelihood`, and Bound<B, Target, F> with
+// The dequantizer contract: a spec like a layer, with `describe`, `likelihood`, `On<Target, F>` (valid,
+// check, parameters, multiply_adds: derive it from Elementwise<Target>) and Bound<B, Target, F> with
 //   dequantize(y, features, rows) -> {v, log_det}   v real, log P(y) >= E[log p(v) + log_det]; nats per sample
-//   quantize(v) -> y                                back to the alphabet, clamped to it
+//   quantize(v) -> y                                back to the alphabet, clamped to it; NaN where v is not finite
 #pragma once
 
 #include "cnf/core/layer.hpp"
-#include "cnf/model/likelihood.hpp"
-#include "cnf/model/noise_batch.hpp"
+#include "cnf/core/likelihood.hpp"
+#include "cnf/core/noise_batch.hpp"
 
 namespace cnf {
 
@@ -28,6 +29,9 @@ void check_alphabet(const typename B::Tensor& y, int levels) {
 struct Continuous {
   static std::string describe() { return "Continuous"; }
   static constexpr Likelihood likelihood = Likelihood::exact;
+
+  template <class Target, class F>
+  using On = Elementwise<Target>;
 
   template <class B, class Target, class F>
   struct Bound {

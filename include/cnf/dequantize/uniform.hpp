@@ -3,12 +3,13 @@
 //
 //   log P(y|x) >= E[log p(v|x)] - D Bits log 2   nats,   D = C H W
 //
-// A value outside the alphabet: Error. Decoding: y = floor(2^Bits v), clamped to the alphabet.
+// A value outside the alphabet: Error. Decoding: y = floor(2^Bits v), clamped to the alphabet. Uniform<1> on
+// masks is the paper's ablation "CNF uniform".
 #pragma once
 
 #include <numbers>
 
-#include "cnf/dequantize/continuous.hpp"
+#include "cnf/dequantize/bins.hpp"
 
 namespace cnf {
 
@@ -20,6 +21,9 @@ struct Uniform {
   static constexpr Likelihood likelihood = Likelihood::bound;
   static constexpr int levels = 1 << Bits;
 
+  template <class Target, class F>
+  using On = Elementwise<Target>;
+
   template <class B, class Target, class F>
   struct Bound {
     explicit Bound(Scope<B>) {}
@@ -30,16 +34,12 @@ struct Uniform {
       const auto u = noise_batch<B>(rows, Stream::dequantization, 0, Distribution::uniform, 1,
                                     sizes_of<B>(y.data), y.data);
       const double dimensions = double(Target::channels) * double(y.area());
-      const auto position = y.data + u;
-      // Where y + u rounds up to the next bin (in float, for one in 130,000 values near 255), u is 0.
-      const auto inside = B::where_at_least(position - y.data, 1, y.data, position);
-      return {Batch<B, Target>(inside * (1.0 / levels)),
+      return {Batch<B, Target>(detail::placed_in_bin<B>(y.data, u, levels)),
               B::constant(-dimensions * Bits * std::numbers::ln2, y.data)};
     }
 
     Batch<B, Target> quantize(const Batch<B, Target>& v) const {
-      // v - v: what is not finite becomes NaN instead of an end of the alphabet
-      return Batch<B, Target>(B::clamp(B::floor(v.data * double(levels)), 0, levels - 1) + (v.data - v.data));
+      return Batch<B, Target>(detail::bin_of<B>(v.data, levels));
     }
   };
 };

@@ -72,19 +72,17 @@ inline bool is_extra(const std::string& name) { return name.find(':') != std::st
 
 inline std::string shape_of(const std::vector<std::int64_t>& shape) { return nlohmann::json(shape).dump(); }
 
-inline void check_architecture(const std::filesystem::path& path,
-                               const std::map<std::string, std::string>& metadata,
-                               const std::string& expected) {
+}  // namespace detail
+
+/// The architecture that a checkpoint names; no number is read.
+inline std::string architecture_of(const std::filesystem::path& path) {
+  const auto metadata = read_safetensors_metadata(path);
   const auto found = metadata.find("architecture");
   if (found == metadata.end())
     throw Error("cannot load " + path.string() +
                 ": expected a checkpoint of cnf, got a safetensors file without an architecture");
-  if (found->second != expected)
-    throw Error("cannot load " + path.string() + ": expected the architecture " + expected + ", got " +
-                found->second);
+  return found->second;
 }
-
-}  // namespace detail
 
 template <class Spec, class B>
 void save_checkpoint(const std::filesystem::path& path, const Model<Spec, B>& model,
@@ -102,9 +100,10 @@ void save_checkpoint(const std::filesystem::path& path, const Model<Spec, B>& mo
 /// Returns what the file holds beside the model.
 template <class Spec, class B>
 CheckpointExtras load_checkpoint(const std::filesystem::path& path, Model<Spec, B>& model) {
-  detail::check_architecture(path, read_safetensors_metadata(path), describe<Spec>());
-  auto file = read_safetensors(path);
   const auto fail = [&](const std::string& why) { throw Error("cannot load " + path.string() + ": " + why); };
+  if (const auto found = architecture_of(path); found != describe<Spec>())
+    fail("expected the architecture " + describe<Spec>() + ", got " + found);
+  auto file = read_safetensors(path);
 
   std::vector<std::pair<typename B::Parameter, std::vector<double>>> values;
   B::for_each_parameter(model, [&](const std::string& name, const typename B::Parameter& p) {

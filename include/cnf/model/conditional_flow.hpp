@@ -19,25 +19,39 @@ namespace cnf {
 
 template <class Target, class Input, class Extractor, class Flow, class Dequantizer = Continuous>
 struct ConditionalFlow {
+ private:
+  /// What the maps of a noise flow need.
+  template <class D>
+  static constexpr int dequantization_divisor() {
+    if constexpr (requires { typename D::maps; })
+      return largest_divisor<typename D::maps>;
+    else
+      return 1;
+  }
+
+ public:
   using target = Target;
   using input = Input;
   using extracted = typename Extractor::template On<Input>;
   using features = typename extracted::output;
   using flow = checked_t<Flow, Target, features>;
   using latents = latents_t<Flow, Target, features>;
+  using dequantization = typename Dequantizer::template On<Target, features>;
 
   static constexpr Likelihood likelihood = Dequantizer::likelihood;
   static constexpr Distribution base = Distribution::normal;
-  static constexpr long parameters = extracted::parameters + flow::parameters;
+  static constexpr long parameters = extracted::parameters + flow::parameters + dequantization::parameters;
+  static constexpr int divisor = std::max(
+      {largest_divisor<latents>, largest_divisor<features>, dequantization_divisor<dequantization>()});
 
-  static consteval bool check() { return extracted::check(); }
+  static consteval bool check() { return extracted::check() && dequantization::check(); }
 
   static std::string describe() {
     return "ConditionalFlow<" + shape_text<Target>() + ", " + shape_text<Input>() + ", " +
            detail::described_list<Extractor, Flow, Dequantizer>() + ">";
   }
 
-  /// Rows of the extractor and of the flow for a target of Height x Width.
+  /// Rows of the extractor, the flow and a learnt dequantizer for a target of Height x Width.
   template <int Height, int Width>
   static std::vector<LayerRow> table() {
     using In = resolved<Input, Height, Width>;
@@ -46,7 +60,12 @@ struct ConditionalFlow {
     std::vector<LayerRow> rows{{"extractor", Extractor::describe(), shape_text<In>(),
                                 detail::shapes_text(typename on::output{}), 1, on::parameters,
                                 on::multiply_adds}};
-    add_layer_rows<Flow, Y, typename resolve_list<features, Height, Width>::type>(rows, "flow");
+    using F = typename resolve_list<features, Height, Width>::type;
+    add_layer_rows<Flow, Y, F>(rows, "flow");
+    using noise = typename Dequantizer::template On<Y, F>;
+    if (noise::parameters > 0)
+      rows.push_back({"dequantizer", Dequantizer::describe(), shape_text<Y>(), shape_text<Y>(), 1,
+                      noise::parameters, noise::multiply_adds});
     return rows;
   }
 
@@ -67,7 +86,8 @@ struct ConditionalFlow {
     typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h,
                                    const NoiseRows& rows, const Watch& watch = {}) const {
       auto dequantized = dequantizer.dequantize(y, h, rows);
-      const auto out = forward_watched<Flow>(flow, dequantized.v, h, watch);
+      watch.named("dequantizer").template saw<Dequantizer>(dequantized);
+      const auto out = forward_watched<Flow>(flow, dequantized.v, h, watch.named("flow"));
       auto sum = dequantized.log_det + standard_normal_log_density<B>(out.y.data);
       for (const auto& latent : out.latents.data) sum = sum + standard_normal_log_density<B>(latent);
       return out.log_det + sum;

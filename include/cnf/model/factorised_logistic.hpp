@@ -5,8 +5,8 @@
 //
 //   FactorisedLogistic<Shape<3, dynamic, dynamic>, Shape<3, dynamic / 2, dynamic / 2>, Rrdb<16, 55, 128, 1>>
 //
-// The extractor's map at x's resolution goes through one 3x3 convolution and depth-to-space up to y's resolution.
-// If the extractor also gives a map of y's own shape (nets/enlarged.hpp), mu is relative to it.
+// The extractor's map at x's resolution goes through one 3x3 convolution and depth-to-space up to y's
+// resolution. If the extractor also gives a map of y's own shape (nets/enlarged.hpp), mu is relative to it.
 #pragma once
 
 #include "cnf/core/describe.hpp"
@@ -27,6 +27,7 @@ struct FactorisedLogistic {
   static constexpr Likelihood likelihood = Likelihood::exact;
   static constexpr Distribution base = Distribution::logistic;
   static constexpr int levels = 1 << Bits;
+  static constexpr int divisor = largest_divisor<typename extracted::output>;
 
   /// The extractor's maps that are used: at x's resolution, and maybe one of y's shape.
   using body = matching_map<typename extracted::output, Input>;

@@ -4,6 +4,7 @@
 //   auto p = model.given(x);                                    everything that depends on x alone, once
 //   p.log_prob(y);                                              nats, one per sample
 //   p.bits_per_dim(y);                                          .values, and .kind: exact, a bound, ...
+//   p.bits_per_dim(y, {.draws = 16});                           importance-weighted: nearer to the truth
 //   p.sample({.count = 100, .temperature = 0.8, .seed = 1});    (N * 100, C, H, W), input by input
 //   auto z = p.encode(y);   p.decode(z);                        typed latents, one per level
 //
@@ -11,16 +12,19 @@
 // 2^bits - 1 in any dtype; samples come in the same alphabet. Sizes that the flow can't divide are padded
 // with zeros right and below, and cropped; the likelihood of a padded target is that of target and padding
 // together: of a discrete target never above its own (a density has no such order). Wrong sizes: Error with
-// expected and given. The same seed gives the same samples for any batch size, thread count, device and backend
-// (up to rounding): see core/noise.hpp.
+// expected and given. The same seed gives the same samples for any batch size, thread count, device and
+// backend (up to rounding): see core/noise.hpp.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 #include <string>
+#include <vector>
 
 #include "cnf/core/describe.hpp"
-#include "cnf/model/likelihood.hpp"
-#include "cnf/model/noise_batch.hpp"
+#include "cnf/core/likelihood.hpp"
+#include "cnf/core/noise_batch.hpp"
 
 namespace cnf {
 
@@ -36,6 +40,7 @@ struct SampleOptions {
 struct NoiseOptions {
   std::uint64_t seed = 0;
   long first_input = 0;
+  int draws = 1;  // more: importance-weighted, log 1/draws sum p(v) / q(v) (Burda et al., 2016)
 };
 
 namespace detail {
@@ -46,24 +51,25 @@ struct FiniteWatch {
   std::string* found;
   std::string path;
 
+  FiniteWatch named(const char* part) const { return {found, part}; }
   FiniteWatch inside(int index) const { return {found, path + "." + std::to_string(index)}; }
 
+  /// What a layer's forward, or a dequantizer, returned.
   template <class Spec, class Result>
   void saw(const Result& result) const {
     if (!found->empty()) return;
-    bool finite = B::all_finite(result.y.data);
-    for (const auto& latent : result.latents.data) finite = finite && B::all_finite(latent);
+    bool finite = true;
+    if constexpr (requires { result.v; }) {
+      finite = B::all_finite(result.v.data);
+    } else {
+      finite = B::all_finite(result.y.data);
+      for (const auto& latent : result.latents.data) finite = finite && B::all_finite(latent);
+    }
     if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(result.log_det)>, NoLogDet>)
       finite = finite && B::all_finite(result.log_det);
     if (!finite) *found = path + " (" + Spec::describe() + ")";
   }
 };
-
-/// The largest divisor of the target's unknown extent among the maps: 1 if all are fixed.
-template <template <class...> class List, class... S>
-constexpr int largest_divisor(List<S...>*) {
-  return std::max({1, -S::height..., -S::width...});
-}
 
 }  // namespace detail
 
@@ -96,24 +102,28 @@ class Model : public B::Module {
   Model& operator=(const Model&) = delete;
 
   /// Height and width of targets are padded to multiples of this.
-  static constexpr int divisor =
-      std::max(detail::largest_divisor(static_cast<typename Spec::latents*>(nullptr)),
-               detail::largest_divisor(static_cast<typename Spec::features*>(nullptr)));
+  static constexpr int divisor = Spec::divisor;
 
   class Given {
    public:
     PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const {
-      const auto target = padded_target(y);
-      return B::per_sample(
-          model_->bound_.log_prob(target, maps_for(target.samples()), rows(target.samples(), noise)),
-          target.samples());
+      return is_weighted(noise) ? importance_weighted(y, noise).log_prob
+                                : one_draw(padded_target(y), noise, 1, 0);
     }
 
     BitsPerDim<B> bits_per_dim(const Tensor& y, const NoiseOptions& noise = {}) const {
-      const double dimensions = double(Target::channels) * double(B::height(y)) * double(B::width(y));
-      return {.values = log_prob(y, noise) * (-1 / (dimensions * std::numbers::ln2)),
-              .kind = Spec::likelihood};
+      const double scale =
+          -1 / (double(Target::channels) * double(B::height(y)) * double(B::width(y)) * std::numbers::ln2);
+      if (!is_weighted(noise)) return {.values = log_prob(y, noise) * scale, .kind = Spec::likelihood};
+      auto estimate = importance_weighted(y, noise);
+      return {.values = estimate.log_prob * scale,
+              .kind = Likelihood::importance_weighted,
+              .draws = noise.draws,
+              .effective_draws = std::move(estimate.effective_draws)};
     }
+
+    /// The maps that depend on x alone, at the padded size.
+    const Maps<B, typename Spec::features>& features() const { return maps_; }
 
     Tensor sample(const SampleOptions& options = {}) const {
       if (options.count < 1 || !(options.temperature >= 0))
@@ -149,7 +159,7 @@ class Model : public B::Module {
       std::string found;
       const auto log_prob =
           model_->bound_.log_prob(target, maps_for(target.samples()), rows(target.samples(), noise),
-                                  detail::FiniteWatch<B>{&found, "flow"});
+                                  detail::FiniteWatch<B>{&found, ""});
       return found.empty() && !B::all_finite(log_prob) ? "likelihood of the latents" : found;
     }
 
@@ -176,6 +186,38 @@ class Model : public B::Module {
 
     NoiseRows rows(long count, const NoiseOptions& noise) const {
       return {noise.seed, count / samples_, noise.first_input, 0};
+    }
+
+    static bool is_weighted(const NoiseOptions& noise) {
+      if (noise.draws < 1)
+        throw Error("expected at least 1 draw of noise, got " + std::to_string(noise.draws));
+      return noise.draws > 1 && Spec::likelihood == Likelihood::bound;
+    }
+
+    /// log p(v) - log q(v) of draws first, first + 1, ... of every target, `count` rows a target.
+    PerSample one_draw(const Batch<B, Target>& y, const NoiseOptions& noise, long count, long first) const {
+      const long n = y.samples() * count;
+      auto noise_rows = rows(n, noise);
+      noise_rows.first_draw = first * (y.samples() / samples_);
+      const auto targets = count == 1 ? y : Batch<B, Target>(B::repeat_samples(y.data, count));
+      return B::per_sample(model_->bound_.log_prob(targets, maps_for(n), noise_rows), n);
+    }
+
+    struct Weighted {
+      PerSample log_prob, effective_draws;
+    };
+
+    /// log mean w, and (sum w)^2 / sum w^2 (Kong, 1992), w = p(v) / q(v).
+    Weighted importance_weighted(const Tensor& y, const NoiseOptions& noise) const {
+      const auto target = padded_target(y);
+      const long n = target.samples(), draws = noise.draws;
+      // small targets several draws at a time, large ones one by one
+      const long at_once = std::clamp(65536 / (n * target.area() * Target::channels), 1L, draws);
+      std::vector<PerSample> log_weights;
+      for (long first = 0; first < draws; first += at_once)
+        log_weights.push_back(one_draw(target, noise, std::min(at_once, draws - first), first));
+      const auto sum = B::log_sum_exp(log_weights, n, 1);
+      return {sum - std::log(double(draws)), B::exp(sum * 2.0 - B::log_sum_exp(log_weights, n, 2))};
     }
 
     Batch<B, Target> padded_target(const Tensor& y) const {

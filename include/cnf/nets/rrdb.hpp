@@ -26,13 +26,6 @@ struct pyramid<In, Width, 0, Map...> {
   using type = Features<Map...>;
 };
 
-/// Whether In can be halved Levels - 1 times.
-constexpr bool can_halve(int extent, int times) {
-  for (; times > 0; --times, extent = halved(extent))
-    if (!is_even(extent)) return false;
-  return true;
-}
-
 constexpr ConvShape dense_conv(int width, int growth, int index) {
   return {.in = width + index * growth, .out = index == 4 ? width : growth};
 }
@@ -77,8 +70,7 @@ struct Rrdb {
 
   template <class In>
   struct On {
-    static constexpr bool valid =
-        detail::can_halve(In::height, Levels - 1) && detail::can_halve(In::width, Levels - 1);
+    static constexpr bool valid = can_halve(In::height, Levels - 1) && can_halve(In::width, Levels - 1);
     using output = typename detail::pyramid<In, Width, Levels>::type;
     static constexpr long parameters =
         head(In::channels).parameters() +

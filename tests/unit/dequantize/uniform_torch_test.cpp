@@ -2,6 +2,7 @@
 
 #include "cnf/eigen.hpp"
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
 #include "support/random_tensor.hpp"
 
 namespace {
@@ -36,16 +37,6 @@ void stays_in_its_bin() {
   CHECK(number(position.var()) == doctest::Approx(1.0 / 12).epsilon(0.05));
   CHECK(bound<Bits>().quantize(d.v).data.equal(y.data));
   CHECK(number(d.log_det) == doctest::Approx(-60 * Bits * std::numbers::ln2).epsilon(1e-14));
-}
-
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace

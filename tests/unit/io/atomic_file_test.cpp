@@ -7,6 +7,7 @@
 #include <string>
 
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
 #include "support/file_size_limit.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -15,15 +16,6 @@ namespace {
 std::string content(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::string error_of(auto action) {
-  try {
-    action();
-  } catch (const cnf::Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace

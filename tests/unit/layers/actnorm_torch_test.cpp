@@ -2,6 +2,7 @@
 
 #include "cnf/testing/check_layer.hpp"
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
 #include "support/random_tensor.hpp"
 
 namespace {
@@ -16,15 +17,6 @@ struct Fixture {
 };
 
 at::Tensor per_channel(const at::Tensor& x) { return x.transpose(0, 1).flatten(1); }
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const cnf::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include "cnf/model/model.hpp"
 
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
 #include "support/models.hpp"
 #include "support/random_tensor.hpp"
 
@@ -15,16 +16,6 @@ struct Ready {
   libtorch::Model<Spec> model{{.seed = 1, .placement = {.dtype = at::kDouble}}};
   Ready() { models::make_ready(model); }
 };
-
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 at::Tensor cropped(const at::Tensor& y, const at::Tensor& like) {
   return y.narrow(2, 0, like.size(2)).narrow(3, 0, like.size(3));

@@ -7,6 +7,7 @@
 #include <Eigen/LU>
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -124,6 +125,22 @@ struct Backend {
     return s;
   }
   static PerSample total(const Vector& v) { return {Vector::Constant(1, v.sum())}; }
+  static PerSample log_sum_exp(const std::vector<PerSample>& chunks, long n, double power) {
+    PerSample all{Vector(n)};
+    for (long i = 0; i < n; ++i) {
+      T most = -std::numeric_limits<T>::infinity(), sum = 0;
+      const auto each = [&](const auto& visit) {
+        for (const auto& chunk : chunks)
+          for (long k = 0, draws = chunk.values.size() / n; k < draws; ++k)
+            visit(T(power) * chunk.values(i * draws + k));
+      };
+      each([&](T w) { most = std::max(most, w); });
+      each([&](T w) { sum += std::exp(w - most); });
+      all.values(i) = most + std::log(sum);
+    }
+    return all;
+  }
+  static PerSample exp(const PerSample& p) { return {p.values.exp()}; }
   static PerSample per_sample(const PerSample& p, long n) {
     return p.values.size() == n ? p : PerSample{Vector::Constant(n, p.values(0))};
   }
@@ -204,7 +221,36 @@ struct Backend {
     return y;
   }
 
+  static Tensor max_pool(const Tensor& x) {
+    Tensor y(x.n, (x.h + 1) / 2, (x.w + 1) / 2, typename Tensor::Values());
+    y.values = Tensor::Values::Constant(x.channels(), y.n * y.area(), -std::numeric_limits<T>::infinity());
+    for (long n = 0; n < x.n; ++n)
+      for (long r = 0; r < x.h; ++r)
+        for (long c = 0; c < x.w; ++c) {
+          auto most = y.values.col((n * y.h + r / 2) * y.w + c / 2);
+          most = most.max(x.values.col((n * x.h + r) * x.w + c));
+        }
+    return y;
+  }
+  static Tensor upsample(const Tensor& x, long height, long width) {
+    Tensor y(x.n, height, width, typename Tensor::Values(x.channels(), x.n * height * width));
+    for (long n = 0; n < x.n; ++n)
+      for (long r = 0; r < height; ++r)
+        for (long c = 0; c < width; ++c)
+          y.values.col((n * height + r) * width + c) = x.values.col((n * x.h + r / 2) * x.w + c / 2);
+    return y;
+  }
+
   // Networks.
+  static Tensor instance_norm(const Tensor& x) {
+    Tensor y = x;
+    for (long n = 0; n < x.n; ++n) {
+      auto pixels = y.values.middleCols(n * x.area(), x.area());
+      pixels.colwise() -= pixels.rowwise().mean().eval();
+      pixels.colwise() *= (pixels.square().rowwise().mean() + T(1e-5)).rsqrt().eval();
+    }
+    return y;
+  }
   static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
                        int padding) {
     return eigen::conv2d(x, weight, bias, stride, padding);

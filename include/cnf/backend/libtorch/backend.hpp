@@ -23,6 +23,9 @@
 
 namespace cnf::libtorch {
 
+/// Added to the variance, as everywhere.
+inline constexpr double instance_norm_epsilon = 1e-5;
+
 struct Backend {
   using Tensor = at::Tensor;
   using Parameter = at::Tensor;
@@ -129,6 +132,12 @@ struct Backend {
   static PerSample sum(const Tensor& x) { return x.flatten(1).sum(1); }
   static PerSample total(const Tensor& v) { return v.sum(); }
   static PerSample per_sample(const PerSample& p, long n) { return p.expand({n}); }
+  /// log sum exp(power * w) per sample, over chunks of a few w for each of n samples (sample by sample).
+  static PerSample log_sum_exp(const std::vector<PerSample>& chunks, long n, double power) {
+    std::vector<Tensor> columns;
+    for (const auto& chunk : chunks) columns.push_back(chunk.view({n, -1}));
+    return (at::cat(columns, 1) * power).logsumexp(1);
+  }
 
   // Channels.
   static Tensor channel_affine(const Tensor& x, const Tensor& scale, const Tensor& shift) {
@@ -186,7 +195,20 @@ struct Backend {
   /// Every sample `count` times, in place: a, a, b, b.
   static Tensor repeat_samples(const Tensor& x, long count) { return x.repeat_interleave(count, 0); }
 
+  /// 2x2 max-pooling, sizes rounded up; and back by repetition, cut to height x width.
+  static Tensor max_pool(const Tensor& x) { return at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true); }
+  static Tensor upsample(const Tensor& x, long height, long width) {
+    return crop(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}), height, width);
+  }
+
   // Networks.
+  /// Zero mean and unit variance per sample and channel.
+  static Tensor instance_norm(const Tensor& x) {
+    const auto n = x.size(0), c = x.size(1);
+    const auto one = x.contiguous().view({1, n * c, x.size(2), x.size(3)});
+    return at::batch_norm(one, {}, {}, {}, {}, /*training=*/true, 0.0, instance_norm_epsilon, /*cudnn=*/true)
+        .view_as(x);
+  }
   static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
                        int padding) {
     return at::conv2d(x, weight, bias ? *bias : Tensor(), stride, padding);

@@ -28,6 +28,9 @@ struct BitsPerDim {
   typename B::PerSample values;
   Likelihood kind = Likelihood::bound;
   int draws = 1;
+  /// Of an importance-weighted estimate: how many draws carry it, 1 .. draws, per sample (Kong, 1992). Few of
+  /// many: the estimate is still close to the bound.
+  typename B::PerSample effective_draws{};
 };
 
 }  // namespace cnf
