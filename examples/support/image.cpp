@@ -16,6 +16,7 @@
 #include <memory>
 #include <new>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -144,7 +145,9 @@ struct Alpha {
 };
 
 Alpha find_alpha(const OIIO::ImageSpec& spec, const float* pixels, std::size_t count, bool is_bmp) {
-  const Alpha alpha{spec.alpha_channel, spec.get_int_attribute("oiio:UnassociatedAlpha") == 0};
+  // OpenImageIO 2.4 calls the last of a GIF's four channels number 4.
+  const Alpha alpha{std::min(spec.alpha_channel, spec.nchannels - 1),
+                    spec.get_int_attribute("oiio:UnassociatedAlpha") == 0};
   if (alpha.channel < 0 || !is_bmp) return alpha;
   // 32-bit BMP files usually leave the fourth byte unused: all zero means opaque, not invisible.
   const auto channels = static_cast<std::size_t>(spec.nchannels);
@@ -182,7 +185,8 @@ Image to_upright_rgb(const OIIO::ImageSpec& spec, const float* pixels, bool is_b
 
 Bytes encode(const fs::path& path, const Image& image) {
   const auto out = OIIO::ImageOutput::create("image" + lower_case_extension(path));
-  if (!out || !out->supports("ioproxy")) {
+  // OpenImageIO 2.4 writes GIF files in wrong colours.
+  if (!out || !out->supports("ioproxy") || std::strcmp(out->format_name(), "gif") == 0) {
     (void)OIIO::geterror();
     fail("write", path,
          "unknown image format '" + path.extension().string() + "' (use .png, .jpg, .bmp or .tif)");
@@ -244,6 +248,8 @@ Image read_image(const fs::path& path) {
     return to_upright_rgb(spec, data.get(), std::strcmp(in->format_name(), "bmp") == 0);
   } catch (const std::bad_alloc&) {
     fail("read", path, "not enough memory for an image of this size");
+  } catch (const std::length_error&) {  // from the GIF reader
+    fail("read", path, "the image is too large");
   }
 }
 
@@ -276,7 +282,7 @@ std::vector<fs::path> find_images(const fs::path& folder) {
   std::error_code code;
   if (!fs::exists(folder, code)) throw cnf::Error("no such folder: " + folder.string());
   if (!fs::is_directory(folder, code)) throw cnf::Error("not a folder: " + folder.string());
-  const std::vector<std::string> known = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"};
+  const std::vector<std::string> known = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif"};
   std::vector<fs::path> found;
   try {
     for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator();
@@ -291,7 +297,7 @@ std::vector<fs::path> find_images(const fs::path& folder) {
     throw cnf::Error("cannot read folder " + folder.string() + ": " + error.code().message() + " (" +
                      error.path1().string() + ")");
   }
-  if (found.empty()) throw cnf::Error("no PNG, JPEG, BMP or TIFF images in folder " + folder.string());
+  if (found.empty()) throw cnf::Error("no PNG, JPEG, BMP, TIFF or GIF images in folder " + folder.string());
   std::sort(found.begin(), found.end());
   return found;
 }

@@ -1,9 +1,9 @@
-// Image files for the example programs: PNG, JPEG, BMP and TIFF in and out as 8-bit RGB.
+// Image files for the example programs: PNG, JPEG, BMP and TIFF in and out, GIF in, as 8-bit RGB.
 //
 // read_image turns every file into interleaved 8-bit RGB, rows from the top: grey is repeated into three
 // channels, palettes are looked up, 16-bit and float values are rounded to the nearest 8-bit value,
 // transparent pixels are shown on white, and the EXIF orientation is applied. Only the first picture of a
-// multi-page file is read.
+// file with several pages or frames is read.
 // write_image takes the format from the extension. The file is written under a
 // temporary name in the same folder and renamed when it is complete: a failure leaves neither a half-written
 // file nor a damaged older one. Every failure is a cnf::Error of one line that names the file and the reason.

@@ -159,6 +159,18 @@ std::string first_bad_gradient(const torch::nn::Module& module) {
 
 }  // namespace
 
+std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resume) {
+  std::error_code error;
+  std::filesystem::create_directories(out, error);
+  if (error) throw cnf::Error("cannot create " + out.string() + ": " + error.message());
+  auto checkpoint = out / "model.safetensors";
+  const bool exists = std::filesystem::exists(checkpoint);
+  if (exists && !resume)
+    throw cnf::Error(checkpoint.string() + " exists: give --resume to go on with it, or another --out");
+  if (!exists && resume) throw cnf::Error("nothing to resume: " + checkpoint.string() + " does not exist");
+  return checkpoint;
+}
+
 void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
            const cnf::io::CheckpointExtras& resumed) {
   torch::optim::Adam adam(module.parameters(),
@@ -193,7 +205,10 @@ void train(torch::nn::Module& module, const TrainingOptions& options, const Trai
   watch_interrupts();
   module.train();
   const auto first_step = step;
-  const std::int64_t report_every = 20, validate_every = std::max<std::int64_t>(100, options.steps / 10);
+  const std::int64_t report_every = 20;
+  // validation: every tenth of the budget, and no oftener than every 100 steps
+  double next_validation = 0.1;
+  std::int64_t validated = step;
   while (step < options.steps && !interrupted()) {
     const double elapsed = elapsed_before + seconds_since(start);
     if (options.time_limit > 0 && elapsed >= options.time_limit) break;
@@ -237,7 +252,11 @@ void train(torch::nn::Module& module, const TrainingOptions& options, const Trai
                  {"images_per_second", options.batch / per_step},
                  {"elapsed", elapsed + seconds}});
     }
-    if (step % validate_every == 0 && step < options.steps) validate();
+    if (done >= next_validation && step - validated >= 100 && step < options.steps) {
+      validate();
+      validated = step;
+      next_validation = done + 0.1;
+    }
     if (seconds_since(last_checkpoint) > 60 * options.checkpoint_minutes) save();
   }
   if (step == 0) throw cnf::Error("expected a time limit that allows at least one step");

@@ -40,6 +40,10 @@ struct TrainingHooks {
   std::function<void(cnf::io::CheckpointExtras)> save;
 };
 
+/// Creates the folder of a training and returns the path of its checkpoint; refuses to overwrite an earlier
+/// training, or to resume none.
+std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resume);
+
 /// Trains. `resumed` is what an earlier checkpoint held beside the model; empty for a new start. Throws
 /// Interrupted after Ctrl-C.
 void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
