@@ -95,19 +95,14 @@ std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, a
 }
 
 Choice choice_of(const std::filesystem::path& checkpoint) {
-  const auto metadata = cnf::io::read_safetensors_metadata(checkpoint);
-  const auto text = metadata.find("architecture");
-  if (text == metadata.end())
-    throw cnf::Error(
-        "cannot load " + checkpoint.string() +
-        ": expected a checkpoint of this program, got a safetensors file without an architecture");
+  const auto architecture = cnf::io::architecture_of(checkpoint);
   Choice found{"", ""};
   for_each_spec([&]<class Spec>(const char* config, const char* model) {
-    if (cnf::describe<Spec>() == text->second) found = {config, model};
+    if (cnf::describe<Spec>() == architecture) found = {config, model};
   });
   if (found.config.empty())
     throw cnf::Error("cannot load " + checkpoint.string() +
-                     ": expected an architecture of this program, got " + text->second);
+                     ": expected an architecture of this program, got " + architecture);
   return found;
 }
 

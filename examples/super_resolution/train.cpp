@@ -44,32 +44,15 @@ Images divide(const Options& o) {
   return images;
 }
 
-std::filesystem::path checkpoint_in(const std::filesystem::path& folder) {
-  return folder / "model.safetensors";
-}
-
-/// Creates the folder; refuses to overwrite an earlier training.
-void prepare_folder(const Options& o) {
-  std::error_code error;
-  std::filesystem::create_directories(o.out, error);
-  if (error) throw cnf::Error("cannot create " + o.out.string() + ": " + error.message());
-  const bool exists = std::filesystem::exists(checkpoint_in(o.out));
-  if (exists && !o.resume)
-    throw cnf::Error(checkpoint_in(o.out).string() +
-                     " exists: give --resume to go on with it, or another --out");
-  if (!exists && o.resume)
-    throw cnf::Error("nothing to resume: " + checkpoint_in(o.out).string() + " does not exist");
-}
-
 void run(Options o) {
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
   const auto images = divide(o);
-  prepare_folder(o);
+  const auto checkpoint = support::prepare_folder(o.out, o.resume);
   const auto device = support::choose_device(o.device, o.threads);
 
   auto model = make_model(o.choice, o.seed, device);
   cnf::io::CheckpointExtras resumed;
-  if (o.resume) resumed = model->load(checkpoint_in(o.out));
+  if (o.resume) resumed = model->load(checkpoint);
 
   Photographs photographs(images.train, o.patch);
   fmt::print("{} {}: {:.2f} M parameters; {} images to train, {} held out\n", o.choice.config, o.choice.model,
@@ -114,10 +97,10 @@ void run(Options o) {
     extras.metadata["seed"] = std::to_string(o.seed);
     extras.metadata["patch"] = std::to_string(o.patch);
     extras.metadata["batch"] = std::to_string(o.training.batch);
-    model->save(checkpoint_in(o.out), std::move(extras));
+    model->save(checkpoint, std::move(extras));
   };
   support::train(model->module(), o.training, hooks, resumed);
-  fmt::print("checkpoint: {}\n", checkpoint_in(o.out).string());
+  fmt::print("checkpoint: {}\n", checkpoint.string());
 }
 
 }  // namespace

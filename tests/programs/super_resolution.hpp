@@ -4,20 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "support/files.hpp"
 #include "support/image.hpp"
 #include "support/run.hpp"
 #include "support/temporary_folder.hpp"
-
-using Arguments = std::vector<std::string>;
 
 inline Arguments super_resolution(Arguments arguments) {
   arguments.insert(arguments.begin(), CNF_BIN_DIR "/super_resolution");
@@ -38,43 +33,6 @@ inline Arguments sampling(const std::filesystem::path& checkpoint, const std::fi
   Arguments all{"sample", "--checkpoint", checkpoint, "--input", input, "--output", output, "--threads", "1"};
   all.insert(all.end(), more.begin(), more.end());
   return super_resolution(all);
-}
-
-/// Runs all, two at a time.
-inline std::vector<Finished> run_all(const std::vector<Arguments>& command_lines,
-                                     const RunOptions& options = {}) {
-  std::vector<Finished> done;
-  std::deque<Process> running;
-  for (const auto& arguments : command_lines) {
-    running.emplace_back(arguments, options);
-    if (running.size() < 2) continue;
-    done.push_back(running.front().wait());
-    running.pop_front();
-  }
-  for (auto& process : running) done.push_back(process.wait());
-  return done;
-}
-
-inline std::string content(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-inline void write_text(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
-
-/// Every file below the folder, hidden ones too, with its bytes.
-inline std::map<std::string, std::string> files_in(const std::filesystem::path& folder) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file())
-      files[entry.path().lexically_relative(folder).string()] = content(entry.path());
-  return files;
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// A smooth photograph without black and white, a function of its number.

@@ -1,4 +1,5 @@
-// Bad input, a full disk and numbers that are not finite: one clear line, exit status 2, nothing half-written.
+// Bad input, a full disk and numbers that are not finite: one clear line, exit status 2, nothing
+// half-written.
 #include "programs/super_resolution.hpp"
 
 #include <nlohmann/json.hpp>
@@ -182,7 +183,7 @@ TEST_CASE("images that cannot be used are named") {
     return sampling(trained().cnf, folder / input, folder / "out.png");
   };
   check_refused({{train(folder / "missing"), {"no such folder", (folder / "missing").string()}},
-                 {train(folder / "empty"), {"no PNG, JPEG, BMP or TIFF", (folder / "empty").string()}},
+                 {train(folder / "empty"), {"no PNG, JPEG, BMP, TIFF or GIF", (folder / "empty").string()}},
                  {train(folder / "good.png"), {"not a folder", (folder / "good.png").string()}},
                  {train(garbage), {(garbage / "bad.png").string()}},
                  {train(half), {(half / "half.jpg").string(), "truncated"}},

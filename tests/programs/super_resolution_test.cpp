@@ -5,8 +5,6 @@
 
 #include <chrono>
 #include <limits>
-#include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 #include <thread>
 
@@ -16,32 +14,6 @@
 namespace fs = std::filesystem;
 
 namespace {
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
-/// The log's lines; a line that is no JSON fails the test.
-std::vector<nlohmann::json> log_of(const fs::path& folder) {
-  std::vector<nlohmann::json> log;
-  for (const auto& line : lines_of(content(folder / "log.jsonl"))) log.push_back(nlohmann::json::parse(line));
-  return log;
-}
-
-std::set<std::string> keys_of(const nlohmann::json& object) {
-  std::set<std::string> keys;
-  for (const auto& [key, value] : object.items()) keys.insert(key);
-  return keys;
-}
-
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& [name, text] : files_in(folder)) names.insert(name);
-  return names;
-}
 
 cnf::io::Safetensors checkpoint_in(const fs::path& folder) {
   return cnf::io::read_safetensors(folder / "model.safetensors");

@@ -13,6 +13,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <deque>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -105,6 +106,23 @@ class Process {
   std::array<int, 2> from_{-1, -1};
 };
 
-inline Finished run(const std::vector<std::string>& arguments, const RunOptions& options = {}) {
+using Arguments = std::vector<std::string>;
+
+inline Finished run(const Arguments& arguments, const RunOptions& options = {}) {
   return Process(arguments, options).wait();
+}
+
+/// Runs all, two at a time.
+inline std::vector<Finished> run_all(const std::vector<Arguments>& command_lines,
+                                     const RunOptions& options = {}) {
+  std::vector<Finished> done;
+  std::deque<Process> running;
+  for (const auto& arguments : command_lines) {
+    running.emplace_back(arguments, options);
+    if (running.size() < 2) continue;
+    done.push_back(running.front().wait());
+    running.pop_front();
+  }
+  for (auto& process : running) done.push_back(process.wait());
+  return done;
 }

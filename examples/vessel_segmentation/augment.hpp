@@ -1,0 +1,59 @@
+// Photographs as the models see them, and the random views of them that training takes.
+//
+// The input has four channels: red, green and blue, each less its mean and divided by its standard deviation
+// inside the field of view, clipped to +-4, and 0 outside; then the field of view itself. A view turns,
+// scales, shears and mirrors input and label about one point (Winkler et al., 2019, section 5: rotation
+// 0..360 degrees, scale 0.8..1.2, shear N(0, 10 degrees)): the photograph bilinearly, field of view and label
+// by nearest neighbour. Every view is a pure function of (seed, step, number in the batch).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "dataset.hpp"
+
+namespace vessel_segmentation {
+
+/// Mean and standard deviation of the three colours inside the field of view; one without a pixel is an
+/// Error.
+struct Normaliser {
+  std::array<double, 3> mean{}, deviation{};
+
+  Normaliser(const support::Image& image, const Mask& field_of_view);
+  float operator()(double value, std::size_t colour) const {
+    return float(std::clamp((value - mean[colour]) / deviation[colour], -4.0, 4.0));
+  }
+};
+
+/// A photograph to train on.
+struct Prepared {
+  Fundus fundus;
+  Normaliser normalised;
+
+  explicit Prepared(Fundus f) : fundus(std::move(f)), normalised(fundus.image, fundus.field_of_view) {}
+};
+
+/// A whole photograph as input, (1, 4, H, W) float, and a mask as target, (1, 1, H, W) bytes.
+at::Tensor to_input(const support::Image& image, const Mask& field_of_view);
+at::Tensor to_target(const Mask& mask);
+
+struct AugmentOptions {
+  int crop = 0;       // side of the views, pixels; 0: the whole field of view, on a canvas just large enough
+  double warp = 1;    // how often to rotate by any angle, scale and shear; else turn by right angles only
+  double jitter = 0;  // colours: factor within 1 +- jitter and offset within +- jitter, a channel each
+};
+
+struct Views {
+  at::Tensor x, y;  // (N, 4, H, W), (N, 1, H, W); H and W divide by 4
+};
+
+/// `count` views. Every image is used once before any is used again, in an order that changes.
+Views random_views(const std::vector<Prepared>& images, int count, const AugmentOptions& options,
+                   std::uint64_t seed, std::int64_t step);
+
+}  // namespace vessel_segmentation

@@ -1,0 +1,147 @@
+#include "model.hpp"
+
+#include <CLI/CLI.hpp>
+#include <numbers>
+
+#include "cnf/libtorch.hpp"
+#include "specs.hpp"
+
+namespace vessel_segmentation {
+namespace {
+
+template <class Spec>
+class Instance final : public AnyModel {
+ public:
+  Instance(std::uint64_t seed, at::Device device) : model_({.seed = seed, .placement = {.device = device}}) {}
+
+  torch::nn::Module& module() override { return model_; }
+  cnf::Likelihood likelihood() const override { return Spec::likelihood; }
+
+  at::Tensor loss(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
+    const auto given = model_.given(x);
+    if constexpr (factorised)
+      return Spec::density::template loss<Backend>(y.to(x.scalar_type()),
+                                                   cropped(given.features().data[0], y))
+                 .mean() /
+             std::numbers::ln2;
+    else
+      return given.bits_per_dim(y, {.seed = seed}).values.mean();
+  }
+
+  Bits bits(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const override {
+    const auto bits = model_.given(x).bits_per_dim(y, noise);
+    return {bits.values * double(y.size(2) * y.size(3)), bits.effective_draws, bits.kind};
+  }
+
+  std::optional<at::Tensor> probability(const at::Tensor& x) const override {
+    if constexpr (factorised) {
+      const at::NoGradGuard no_grad;
+      return at::sigmoid(
+          Spec::density::template logit<Backend>(cropped(model_.given(x).features().data[0], x)));
+    } else {
+      return {};
+    }
+  }
+
+  void sample(const at::Tensor& x, long count, const cnf::SampleOptions& options,
+              const std::function<void(long, const at::Tensor&)>& take) const override {
+    const at::NoGradGuard no_grad;
+    const auto given = model_.given(x);
+    for (long i = 0; i < count; ++i) {
+      auto one = options;
+      one.first_draw += i;
+      take(i, given.sample(one));
+    }
+  }
+
+  std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
+    const at::NoGradGuard no_grad;
+    return model_.given(x).first_nonfinite(y, {.seed = seed});
+  }
+
+  void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const override {
+    cnf::io::save_checkpoint(path, model_, std::move(extras));
+  }
+  cnf::io::CheckpointExtras load(const std::filesystem::path& path) override {
+    return cnf::io::load_checkpoint(path, model_);
+  }
+
+ private:
+  using Backend = cnf::libtorch::Backend;
+  static constexpr bool factorised = requires { typename Spec::density; };
+
+  static at::Tensor cropped(const at::Tensor& map, const at::Tensor& like) {
+    return Backend::crop(map, like.size(2), like.size(3));
+  }
+
+  cnf::libtorch::Model<Spec> model_;
+};
+
+/// Calls act.operator()<Spec>(choice) for every model of the program; an empty config holds for each.
+template <class Act>
+void for_each_spec(const Act& act) {
+  const auto with_extractor = [&]<class Extractor>(const char* extractor) {
+    act.template operator()<Cnf<PaperLevels, Extractor>>(Choice{"paper", "cnf", extractor});
+    act.template operator()<CnfUniform<PaperLevels, Extractor>>(Choice{"paper", "cnf-uniform", extractor});
+    act.template operator()<Cnf<AffineLevels, Extractor>>(Choice{"affine", "cnf", extractor});
+    act.template operator()<CnfUniform<AffineLevels, Extractor>>(Choice{"affine", "cnf-uniform", extractor});
+    act.template operator()<Bernoulli<Extractor>>(Choice{"", "bernoulli", extractor});
+    act.template operator()<WeightedBernoulli<Extractor>>(Choice{"", "weighted-bernoulli", extractor});
+  };
+  with_extractor.template operator()<Vgg>("vgg");
+  with_extractor.template operator()<Unet>("unet");
+}
+
+}  // namespace
+
+long AnyModel::parameters() {
+  long count = 0;
+  for (const auto& p : module().parameters()) count += long(p.numel());
+  return count;
+}
+
+std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device) {
+  std::unique_ptr<AnyModel> model;
+  for_each_spec([&]<class Spec>(const Choice& c) {
+    if ((c.config.empty() || c.config == choice.config) && c.model == choice.model &&
+        c.extractor == choice.extractor)
+      model = std::make_unique<Instance<Spec>>(seed, device);
+  });
+  if (!model)
+    throw cnf::Error("expected a config, a model and an extractor of this program, got " + choice.config +
+                     ", " + choice.model + " and " + choice.extractor);
+  return model;
+}
+
+Choice choice_of(const std::filesystem::path& checkpoint) {
+  const auto architecture = cnf::io::architecture_of(checkpoint);
+  std::optional<Choice> found;
+  for_each_spec([&]<class Spec>(const Choice& c) {
+    if (cnf::describe<Spec>() == architecture) found = c;
+  });
+  if (!found)
+    throw cnf::Error("cannot load " + checkpoint.string() +
+                     ": expected an architecture of this program, got " + architecture);
+  if (found->config.empty()) found->config = "paper";
+  return *found;
+}
+
+double scale_of(const std::filesystem::path& checkpoint) {
+  const auto metadata = cnf::io::read_safetensors_metadata(checkpoint);
+  const auto found = metadata.find("scale");
+  double scale = 0;
+  if (found == metadata.end() || !CLI::detail::lexical_cast(found->second, scale) ||
+      !(scale > 0 && scale <= 1))
+    throw cnf::Error("cannot load " + checkpoint.string() + ": expected a scale above 0 and at most 1, got " +
+                     (found == metadata.end() ? "none" : found->second));
+  return scale;
+}
+
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device) {
+  auto model = make_model(choice_of(checkpoint), 0, device);
+  model->load(checkpoint);
+  model->module().eval();
+  return model;
+}
+
+}  // namespace vessel_segmentation

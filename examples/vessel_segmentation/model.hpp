@@ -1,0 +1,71 @@
+// A model of the program behind one face, so that commands are compiled once and not once per architecture.
+//
+//   auto model = make_model({.model = "cnf", .extractor = "unet"}, 1, at::kCPU);
+//   auto model = open_model("model.safetensors", at::kCPU);          the architecture that the file names
+//
+// x: (N, 4, H, W) prepared photographs (examples.hpp), y: (N, 1, H, W) masks of 0 and 1. Errors: cnf::Error
+// of one line.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cnf/io/checkpoint.hpp"
+#include "cnf/model/model.hpp"
+
+namespace vessel_segmentation {
+
+struct Choice {
+  std::string config = "paper";   // paper | affine
+  std::string model = "cnf";      // cnf | cnf-uniform | bernoulli | weighted-bernoulli
+  std::string extractor = "vgg";  // vgg | unet
+};
+
+/// Bits per image, (N), and what kind of number they are.
+struct Bits {
+  at::Tensor per_image, effective_draws;
+  cnf::Likelihood kind;
+};
+
+class AnyModel {
+ public:
+  virtual ~AnyModel() = default;
+
+  virtual torch::nn::Module& module() = 0;
+  virtual cnf::Likelihood likelihood() const = 0;
+
+  /// What training minimises: bits per pixel, for weighted-bernoulli the weighted cross-entropy.
+  virtual at::Tensor loss(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
+  virtual Bits bits(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const = 0;
+  /// P(vessel) of every pixel where the model has it in closed form; else samples must tell.
+  virtual std::optional<at::Tensor> probability(const at::Tensor& x) const = 0;
+  /// Calls take(i, mask) for samples 0 .. count - 1; the features of x are computed once for all.
+  virtual void sample(const at::Tensor& x, long count, const cnf::SampleOptions& options,
+                      const std::function<void(long, const at::Tensor&)>& take) const = 0;
+  /// Name of the first layer whose output is not finite, or an empty text.
+  virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
+
+  virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
+  virtual cnf::io::CheckpointExtras load(const std::filesystem::path& path) = 0;
+
+  long parameters();
+};
+
+std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device);
+
+/// The model of a checkpoint, with its parameters, in evaluation mode.
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device);
+
+/// The choice that a checkpoint was trained with.
+Choice choice_of(const std::filesystem::path& checkpoint);
+
+/// The part of the photographs' resolution that it works at.
+double scale_of(const std::filesystem::path& checkpoint);
+
+}  // namespace vessel_segmentation

@@ -1,0 +1,50 @@
+// The models of this program, as types: what `--config`, `--model` and `--extractor` choose from.
+//
+//   paper    Winkler et al., 2019: L = 2 levels, K = 2 steps of 1x1 convolution and additive coupling
+//   affine   K = 6 steps with affine couplings, and a larger noise flow of them: fewer bits for twice the time
+//
+//   vgg      the paper's extractor, whose maps see little context
+//   unet     with skip connections and a level more
+//
+// The input is the photograph, normalised inside the field of view and 0 outside, with the field of view as
+// fourth channel; the target is the mask of vessels. The factorised models have the same extractors and no
+// config.
+#pragma once
+
+#include "cnf/core.hpp"
+
+namespace vessel_segmentation {
+
+using Target = cnf::Shape<1, cnf::dynamic, cnf::dynamic>;
+using Input = cnf::Shape<4, cnf::dynamic, cnf::dynamic>;
+
+using Vgg = cnf::VggLike<32, 64, 64>;
+using Unet = cnf::UShaped<48, 64, 96>;
+
+/// L = 2, K steps a level, and the noise flow, on one scale, of NoiseK steps with the same couplings.
+template <int K, int NoiseK, template <class> class Coupling>
+struct TwoLevels {
+  using Step = cnf::Sequential<cnf::InvConv1x1, Coupling<cnf::InstanceNormNet<32>>>;
+  using Level = cnf::Sequential<cnf::Squeeze, cnf::Repeat<K, Step>>;
+  using Flow = cnf::Sequential<Level, cnf::Split, Level, cnf::Prior>;
+  using Noise = cnf::Sequential<cnf::Squeeze, cnf::BasicPrior<cnf::ConvNet<32>>, cnf::Repeat<NoiseK, Step>,
+                                cnf::Unsqueeze>;
+};
+
+template <class Net>
+using Affine = cnf::AffineCoupling<Net>;
+
+using PaperLevels = TwoLevels<2, 2, cnf::AdditiveCoupling>;
+using AffineLevels = TwoLevels<6, 4, Affine>;
+
+template <class Levels, class Extractor>
+using Cnf = cnf::ConditionalFlow<Target, Input, Extractor, typename Levels::Flow,
+                                 cnf::Binary<typename Levels::Noise>>;
+template <class Levels, class Extractor>
+using CnfUniform = cnf::ConditionalFlow<Target, Input, Extractor, typename Levels::Flow, cnf::Uniform<1>>;
+template <class Extractor>
+using Bernoulli = cnf::FactorisedBernoulli<Target, Input, Extractor>;
+template <class Extractor>
+using WeightedBernoulli = cnf::FactorisedBernoulli<Target, Input, Extractor, cnf::WeightedBernoulli<90, 10>>;
+
+}  // namespace vessel_segmentation

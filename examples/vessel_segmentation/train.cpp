@@ -1,0 +1,161 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <memory>
+#include <numbers>
+
+#include "augment.hpp"
+#include "commands.hpp"
+#include "model.hpp"
+#include "support/device.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+namespace vessel_segmentation {
+namespace {
+
+struct Options {
+  std::filesystem::path data, out;
+  std::string layout = "plain", patients, device = "cpu";
+  Choice choice;
+  AugmentOptions augment;
+  double scale = 1, val_fraction = 0.1;
+  std::int64_t epochs = 2000;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  bool resume = false;
+  support::TrainingOptions training;
+};
+
+std::vector<Prepared> read_all(const std::vector<FundusFiles>& files, double scale) {
+  std::vector<Prepared> images;
+  for (const auto& f : files) {
+    support::stop_if_interrupted();
+    images.emplace_back(read_fundus(f, scale));
+  }
+  return images;
+}
+
+void run(Options o) {
+  if (o.augment.crop % 4 != 0)
+    throw cnf::Error("expected a --crop divisible by 4, got " + std::to_string(o.augment.crop));
+  support::watch_interrupts();
+  const auto split =
+      split_by_patient(of_patients(find_fundus(o.data, o.layout, Part::train), o.patients), o.val_fraction);
+  const auto train = read_all(split.train, o.scale), held_out = read_all(split.validation, o.scale);
+  const auto checkpoint = support::prepare_folder(o.out, o.resume);
+  const auto device = support::choose_device(o.device, o.threads);
+
+  auto model = make_model(o.choice, o.seed, device);
+  cnf::io::CheckpointExtras resumed;
+  if (o.resume) resumed = model->load(checkpoint);
+  fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
+             o.choice.model, o.choice.extractor, double(model->parameters()) / 1e6, train.size(),
+             held_out.size(), train[0].fundus.image.width, train[0].fundus.image.height);
+
+  const auto batch = [&](std::int64_t step) {
+    auto views = random_views(train, o.training.batch, o.augment, o.seed, step);
+    return Views{views.x.to(device), views.y.to(device)};
+  };
+  // Dequantization noise of a step: another seed for every step, the same when it is repeated.
+  const auto noise_seed = [&](std::int64_t step) { return o.seed * 1'000'003 + std::uint64_t(step) + 1; };
+
+  o.training.folder = o.out;
+  o.training.steps = o.epochs * ((std::int64_t(train.size()) + o.training.batch - 1) / o.training.batch);
+  support::TrainingHooks hooks;
+  hooks.loss = [&](std::int64_t step) {
+    const auto views = batch(step);
+    return model->loss(views.x, views.y, noise_seed(step));
+  };
+  hooks.diagnose = [&](std::int64_t step) {
+    const auto views = batch(step);
+    return model->first_nonfinite(views.x, views.y, noise_seed(step));
+  };
+  if (!held_out.empty())
+    hooks.validate = [&] {
+      double bits = 0, pixels = 0;
+      for (const auto& image : held_out) {
+        const auto y = to_target(image.fundus.label).to(device);
+        bits += model
+                    ->bits(to_input(image.fundus.image, image.fundus.field_of_view).to(device), y,
+                           {.seed = o.seed})
+                    .per_image.item<double>();
+        pixels += double(y.numel());
+      }
+      return bits / pixels;
+    };
+  hooks.save = [&](cnf::io::CheckpointExtras extras) {
+    extras.metadata["config"] = o.choice.config;
+    extras.metadata["model"] = o.choice.model;
+    extras.metadata["extractor"] = o.choice.extractor;
+    extras.metadata["scale"] = fmt::format("{}", o.scale);
+    extras.metadata["seed"] = std::to_string(o.seed);
+    extras.metadata["batch"] = std::to_string(o.training.batch);
+    model->save(checkpoint, std::move(extras));
+  };
+  support::train(model->module(), o.training, hooks, resumed);
+  fmt::print("checkpoint: {}\n", checkpoint.string());
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto* c = app.add_subcommand("train", "train a model on photographs with marked vessels");
+  auto o = std::make_shared<Options>();
+  o->training.batch = 2;
+  c->add_option("--data", o->data, "folder of the data set")->required();
+  c->add_option("--layout", o->layout, "how the folder is arranged: plain, drive or chase")
+      ->check(CLI::IsMember({"plain", "drive", "chase"}))
+      ->capture_default_str();
+  c->add_option("--patients", o->patients, "whose images to use, as 1-8 or 9,10; default: all");
+  c->add_option("--out", o->out, "folder for checkpoint and log")->required();
+  c->add_option("--val-fraction", o->val_fraction, "part of the patients to hold out")
+      ->check(CLI::Range(0.0, 0.5))
+      ->capture_default_str();
+  c->add_option("--scale", o->scale, "work at this part of the images' resolution")
+      ->check(CLI::Range(0.01, 1.0))
+      ->capture_default_str();
+  c->add_option("--config", o->choice.config, "paper or affine")
+      ->check(CLI::IsMember({"paper", "affine"}))
+      ->capture_default_str();
+  c->add_option("--model", o->choice.model, "cnf, cnf-uniform, bernoulli or weighted-bernoulli")
+      ->check(CLI::IsMember({"cnf", "cnf-uniform", "bernoulli", "weighted-bernoulli"}))
+      ->capture_default_str();
+  c->add_option("--extractor", o->choice.extractor, "vgg (the paper's) or unet")
+      ->check(CLI::IsMember({"vgg", "unet"}))
+      ->capture_default_str();
+  c->add_option("--crop", o->augment.crop, "train on crops of this side, pixels; 0: on whole fields of view")
+      ->check(support::not_negative())
+      ->capture_default_str();
+  c->add_option("--warp", o->augment.warp,
+                "how often to rotate by any angle, scale and shear, and not by right angles")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  c->add_option("--jitter", o->augment.jitter, "random change of the colours")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  c->add_option("--batch", o->training.batch, "views in a step")
+      ->check(support::positive())
+      ->capture_default_str();
+  c->add_option("--epochs", o->epochs, "how often every image is used")
+      ->check(support::positive())
+      ->capture_default_str();
+  c->add_option("--time-limit", o->training.time_limit, "seconds in all; 0 for none")
+      ->check(support::not_negative())
+      ->capture_default_str();
+  c->add_option("--lr", o->training.learning_rate, "learning rate of Adam")
+      ->check(support::positive())
+      ->capture_default_str();
+  c->add_option("--checkpoint-minutes", o->training.checkpoint_minutes, "time between checkpoints")
+      ->check(support::positive())
+      ->capture_default_str();
+  c->add_option("--seed", o->seed, "of initial parameters, views and noise")
+      ->check(support::not_negative())
+      ->capture_default_str();
+  c->add_flag("--resume", o->resume, "go on from the checkpoint in --out");
+  support::add_threads(*c, o->threads);
+  support::add_device(*c, o->device);
+  c->callback([o] { run(*o); });
+}
+
+}  // namespace vessel_segmentation
