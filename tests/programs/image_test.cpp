@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,9 @@
 
 #include "cnf/core/error.hpp"
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
+#include "support/image_files.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace fs = std::filesystem;
 using support::find_images;
@@ -24,31 +28,6 @@ using support::read_image;
 using support::write_image;
 
 namespace {
-
-// An empty folder that is removed with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "cnf_image_test_XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  const fs::path& path() const { return path_; }
-  std::vector<std::string> names() const {
-    std::vector<std::string> result;
-    for (const auto& entry : fs::directory_iterator(path_))
-      result.push_back(entry.path().filename().string());
-    return result;
-  }
-
- private:
-  fs::path path_;
-};
 
 using Bytes = std::vector<std::uint8_t>;
 
@@ -89,17 +68,6 @@ fs::path make_file(const fs::path& path, int height, int width, int channels,
   return path;
 }
 
-// The message of the cnf::Error that `action` must throw.
-template <class Action>
-std::string error_of(Action action) {
-  try {
-    action();
-  } catch (const cnf::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -138,7 +106,7 @@ TEST_CASE("lossless formats give back what was written, from 1x1 on") {
       CHECK(back.rgb == image.rgb);
     }
   }
-  CHECK(folder.names().size() == 5);  // and no temporary file
+  CHECK(folder.entries() == 5);  // and no temporary file
 }
 
 TEST_CASE("JPEG keeps the size and, of a flat image, the colour") {
@@ -215,6 +183,36 @@ TEST_CASE("a 32-bit BMP with an unused fourth byte is opaque, and palettes are l
   CHECK(read_image(folder / "p.bmp").rgb == Bytes{3, 2, 1, 200, 100, 50});
 }
 
+TEST_CASE("a GIF's palette is looked up, and its transparent colour is shown on white") {
+  const TemporaryFolder folder;
+  // more pixels than fit into one block of the file
+  Bytes indices(20 * 30), expected;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    indices[i] = static_cast<std::uint8_t>(i % 7 % 3);
+    const Bytes colours[] = {{252, 254, 252}, {4, 2, 4}, {10, 200, 30}};
+    expected.insert(expected.end(), colours[indices[i]].begin(), colours[indices[i]].end());
+  }
+  const std::vector<std::array<std::uint8_t, 3>> palette = {{252, 254, 252}, {4, 2, 4}, {10, 200, 30}};
+  store(folder / "a.gif", gif_bytes(20, 30, palette, indices));
+  const Image image = read_image(folder / "a.gif");
+  CHECK(image.height == 20);
+  CHECK(image.width == 30);
+  CHECK(image.rgb == expected);
+
+  store(folder / "b.gif", gif_bytes(1, 3, palette, {0, 1, 2}, 1));
+  CHECK(read_image(folder / "b.gif").rgb == Bytes{252, 254, 252, 255, 255, 255, 10, 200, 30});
+}
+
+TEST_CASE("a TIFF file with LZW compression and no predictor gives back its pixels") {
+  const TemporaryFolder folder;
+  const Image image = noise(23, 31);
+  store(folder / "a.tif", lzw_tiff_bytes(23, 31, image.rgb));
+  const Image back = read_image(folder / "a.tif");
+  CHECK(back.height == 23);
+  CHECK(back.width == 31);
+  CHECK(back.rgb == image.rgb);
+}
+
 TEST_CASE("the EXIF orientation is applied") {
   const TemporaryFolder folder;
   const Bytes stored = {1, 2, 3,  //
@@ -240,10 +238,15 @@ TEST_CASE("the EXIF orientation is applied") {
 
 TEST_CASE("a truncated file is an error in one line that names it, wherever it is cut") {
   const TemporaryFolder folder;
-  for (const std::string name : {"a.png", "a.jpg", "a.bmp", "a.tif"}) {
-    write_image(folder / name, noise(40, 30));
+  for (const std::string name : {"a.png", "a.jpg", "a.bmp", "a.tif", "a.gif"}) {
+    // The end mark of a GIF file is no part of the picture.
+    const bool is_gif = name == "a.gif";
+    if (is_gif)
+      store(folder / name, gif_bytes(40, 30, {{0, 0, 0}, {255, 255, 255}}, Bytes(40 * 30, 1)));
+    else
+      write_image(folder / name, noise(40, 30));
     const Bytes whole = load(folder / name);
-    for (std::size_t count = 0; count < whole.size(); count += count < 64 ? 1 : 97) {
+    for (std::size_t count = 0; count < whole.size() - (is_gif ? 1 : 0); count += count < 64 ? 1 : 97) {
       CAPTURE(count);
       store(folder / name, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(count)));
       const std::string error = error_of([&] { read_image(folder / name); });
@@ -298,6 +301,8 @@ TEST_CASE("a file that claims absurd dimensions is an error") {
     store(folder / "huge.bmp", bmp);
     CHECK(contains(error_of([&] { read_image(folder / "huge.bmp"); }), "cannot read "));
   }
+  store(folder / "huge.gif", gif_bytes(0xFFFF, 0xFFFF, {{0, 0, 0}}, {0}));
+  CHECK(contains(error_of([&] { read_image(folder / "huge.gif"); }), "cannot read "));
 }
 
 TEST_CASE("a failed write leaves nothing behind") {
@@ -307,6 +312,7 @@ TEST_CASE("a failed write leaves nothing behind") {
   SUBCASE("unknown format") {
     CHECK(contains(error_of([&] { write_image(folder / "a.xyz", image); }), "unknown image format '.xyz'"));
     CHECK(contains(error_of([&] { write_image(folder / "a", image); }), "unknown image format ''"));
+    CHECK(contains(error_of([&] { write_image(folder / "a.gif", image); }), "unknown image format '.gif'"));
   }
   SUBCASE("missing folder") {
     CHECK(contains(error_of([&] { write_image(folder / "none/a.png", image); }),
@@ -335,7 +341,7 @@ TEST_CASE("a failed write leaves nothing behind") {
                    "got 2x2 with 3 bytes"));
     CHECK(contains(error_of([&] { write_image(folder / "a.png", Image{}); }), "got 0x0 with 0 bytes"));
   }
-  CHECK(folder.names().empty());
+  CHECK(folder.entries() == 0);
 }
 
 TEST_CASE("a failed write keeps the older file whole") {
@@ -350,7 +356,7 @@ TEST_CASE("a failed write keeps the older file whole") {
 
   fs::create_directory(folder / "taken.png");
   CHECK(contains(error_of([&] { write_image(folder / "taken.png", old); }), "taken.png: Is a directory"));
-  CHECK(folder.names().size() == 2);
+  CHECK(folder.entries() == 2);
 }
 
 TEST_CASE("find_images looks into subfolders, at the extension in any case, and sorts") {
@@ -358,13 +364,14 @@ TEST_CASE("find_images looks into subfolders, at the extension in any case, and 
   fs::create_directories(folder / "deep/er");
   fs::create_directories(folder / ".hidden");
   fs::create_directories(folder / "folder.png");
-  for (const char* name : {"b.PNG", "a.jpg", "deep/er/c.TiFf", "deep/d.bmp", "e.jpeg", "f.tif", "notes.txt",
-                           "._a.jpg", ".hidden/g.png", "png"}) {
+  for (const char* name : {"b.PNG", "a.jpg", "deep/er/c.TiFf", "deep/d.bmp", "e.jpeg", "f.tif", "g.Gif",
+                           "notes.txt", "._a.jpg", ".hidden/h.png", "png"}) {
     store(folder / name, {});
   }
   CHECK(find_images(folder.path()) == std::vector<fs::path>{folder / "a.jpg", folder / "b.PNG",
                                                             folder / "deep/d.bmp", folder / "deep/er/c.TiFf",
-                                                            folder / "e.jpeg", folder / "f.tif"});
+                                                            folder / "e.jpeg", folder / "f.tif",
+                                                            folder / "g.Gif"});
 }
 
 TEST_CASE("find_images says in one sentence what is wrong with the folder") {
@@ -374,5 +381,5 @@ TEST_CASE("find_images says in one sentence what is wrong with the folder") {
   CHECK(error_of([&] { find_images(folder / "notes.txt"); }) ==
         "not a folder: " + (folder / "notes.txt").string());
   CHECK(error_of([&] { find_images(folder.path()); }) ==
-        "no PNG, JPEG, BMP or TIFF images in folder " + folder.path().string());
+        "no PNG, JPEG, BMP, TIFF or GIF images in folder " + folder.path().string());
 }

@@ -1,0 +1,94 @@
+// Fundus photographs with the vessels that graders marked, as people have them on disk.
+//
+//     plain   images/ and labels/, and if there are such folders masks/ (the field of view) and labels2/ (the
+//             second grader). Files belong together that have the same first number in their names: 7.jpg and
+//             labels/007_vessels.png. Each number is a patient.
+//     drive   DRIVE as published: training/ and test/, each with images/21_training.tif,
+//             1st_manual/21_manual1.gif, mask/21_training_mask.gif and, in test/, 2nd_manual/01_manual2.gif;
+//             or one such part. Each number is a patient.
+//     chase   CHASE_DB1: Image_01L.jpg, Image_01L_1stHO.png and Image_01L_2ndHO.png in one folder, as
+//             published, or in images/, 1stHO/ and 2ndHO/, with masks in mask/. Both eyes of a child are one
+//             patient.
+//
+// Files are paired by number (and eye) in every layout, whatever their format and the rest of their names. A
+// label or mask is black and white; white means vessel or inside. Everything that does not fit is a
+// cnf::Error of one line that names the file: a missing or superfluous partner, another size, a grey label.
+//
+//     for (const auto& files : of_patients(find_fundus("DRIVE", "drive", Part::train), "21-30"))
+//       use(read_fundus(files, 0.5));
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/image.hpp"
+
+namespace vessel_segmentation {
+
+struct Mask {
+  int height = 0;
+  int width = 0;
+  std::vector<std::uint8_t> on;  // height * width, 0 or 1, rows from the top
+
+  bool operator==(const Mask&) const = default;
+};
+
+struct FundusFiles {
+  std::string name;  // of the image file, without its extension
+  int patient = 0;
+  std::filesystem::path image;
+  std::filesystem::path label;
+  std::filesystem::path field_of_view = {};  // empty: no such file
+  std::filesystem::path second = {};         // empty: no such file
+  bool has_dark_frame =
+      false;  // without a file for it, the field of view is the bright disc; else everything
+};
+
+struct Fundus {
+  std::string name;
+  int patient = 0;
+  support::Image image;
+  Mask label;
+  Mask field_of_view;
+  std::optional<Mask> second;
+};
+
+enum class Part { train, test };  // of DRIVE; other layouts have one
+
+/// Sorted by name. No file is opened yet.
+std::vector<FundusFiles> find_fundus(const std::filesystem::path& data, const std::string& layout, Part part);
+
+/// Every extent becomes round(extent * scale), with 0 < scale <= 1.
+Fundus read_fundus(const FundusFiles& files, double scale = 1);
+
+/// A black and white file of the size of `image`, which was read from image_path.
+Mask read_mask(const std::filesystem::path& path, const support::Image& image,
+               const std::filesystem::path& image_path);
+
+/// Those of the patients in a list such as "1-3,7"; all where it is empty.
+std::vector<FundusFiles> of_patients(std::vector<FundusFiles> files, const std::string& list);
+
+struct Split {
+  std::vector<FundusFiles> train, validation;
+};
+
+/// Holds out about `fraction` of the patients, evenly spaced: at least one where fraction > 0, but never the
+/// only one. The same files give the same split.
+Split split_by_patient(const std::vector<FundusFiles>& files, double fraction);
+
+/// The bright disc of a photograph with a dark frame, together with its dark spots.
+Mask field_of_view_of(const support::Image& image);
+
+/// Bicubic (Keys, a = -0.5), antialiased where it shrinks.
+support::Image resized(const support::Image& image, int height, int width);
+/// Nearest neighbour, pixel centres aligned.
+Mask resized(const Mask& mask, int height, int width);
+
+/// Black and white; and grey for 0 .. 1, clipped to it.
+support::Image to_image(const Mask& mask);
+support::Image grey_image(const std::vector<float>& values, int height, int width);
+
+}  // namespace vessel_segmentation
