@@ -108,7 +108,7 @@ void run(Options o) {
 void add_train(CLI::App& app) {
   auto* c = app.add_subcommand("train", "train a model on a folder of photographs");
   auto o = std::make_shared<Options>();
-  c->add_option("--data", o->data, "folder tree of PNG, JPEG, BMP or TIFF images")->required();
+  c->add_option("--data", o->data, "folder tree of PNG, JPEG, BMP, TIFF or GIF images")->required();
   c->add_option("--out", o->out, "folder for checkpoint and log")->required();
   c->add_option("--validation", o->validation, "folder of held-out images; default: a part of --data");
   c->add_option("--held-out", o->held_out, "part of --data to hold out")

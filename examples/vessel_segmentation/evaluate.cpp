@@ -43,7 +43,7 @@ struct Report {
   double bits = 0, iw_bits = 0, effective_draws = 0, pixels = 0, inside = 0, f_per_image = 0;
   std::int64_t nonfinite = 0;
   cnf::metrics::PrecisionRecall pooled, whole_image;
-  cnf::metrics::Reliability reliability;
+  cnf::metrics::Reliability reliability{10};
   std::vector<Confusion> draws;  // sample number i of every image, pooled
 
   Confusion all_draws() const {
@@ -113,27 +113,30 @@ nlohmann::ordered_json to_json(const Report& r) {
     if (bin.count > 0)
       reliability.push_back(
           {{"mean_score", bin.mean_score}, {"frequency", bin.frequency}, {"count", bin.count}});
-  return {{"model", r.name},
-          {"images", r.images},
-          {"parameters", r.parameters},
-          {"samples", r.draws.size()},
-          {"f_max", best.f},
-          {"f_threshold", best.threshold},
-          {"f_max_per_image", r.f_per_image / r.images},
-          {"f_max_whole_image", r.whole_image.best().f},
-          {"likelihood", r.likelihood},
-          {"bits_per_image", r.bits / r.images},
-          {"bpd_image", r.bits / r.pixels},
-          {"bpd_fov", r.bits / r.inside},
-          {"bpd_1024", r.bits / r.images / canvas_of_the_paper},
-          {"iw_bits_per_image", r.iw_bits / r.images},
-          {"iw_effective_draws", r.effective_draws / r.images},
-          {"sample_precision", draws.precision()},
-          {"sample_recall", draws.recall()},
-          {"sample_f", draws.f()},
-          {"calibration_error", r.reliability.expected_calibration_error()},
-          {"reliability", reliability},
-          {"nonfinite", r.nonfinite}};
+  nlohmann::ordered_json json{{"model", r.name},
+                              {"images", r.images},
+                              {"parameters", r.parameters},
+                              {"samples", r.draws.size()},
+                              {"f_max", best.f},
+                              {"f_threshold", best.threshold},
+                              {"f_max_per_image", r.f_per_image / r.images},
+                              {"f_max_whole_image", r.whole_image.best().f},
+                              {"likelihood", r.likelihood},
+                              {"bits_per_image", r.bits / r.images},
+                              {"bpd_image", r.bits / r.pixels},
+                              {"bpd_fov", r.bits / r.inside},
+                              {"bpd_1024", r.bits / r.images / canvas_of_the_paper},
+                              {"sample_precision", draws.precision()},
+                              {"sample_recall", draws.recall()},
+                              {"sample_f", draws.f()},
+                              {"calibration_error", r.reliability.expected_calibration_error()},
+                              {"reliability", reliability},
+                              {"nonfinite", r.nonfinite}};
+  if (r.iw_bits > 0) {
+    json["iw_bits_per_image"] = r.iw_bits / r.images;
+    json["iw_effective_draws"] = r.effective_draws / r.images;
+  }
+  return json;
 }
 
 void print(const std::vector<Report>& reports, const std::optional<Confusion>& human) {

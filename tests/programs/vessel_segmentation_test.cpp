@@ -150,7 +150,7 @@ TEST_CASE("evaluation: every number, consistent with the others, and the picture
   CHECK(one["iw_bits_per_image"] < one["bits_per_image"]);
   CHECK(one["iw_effective_draws"] >= 1);
   CHECK(one["iw_effective_draws"] <= 3);
-  CHECK(baseline["iw_bits_per_image"] == 0);  // exact: nothing to weigh
+  CHECK(!baseline.contains("iw_bits_per_image"));  // exact: nothing to weigh
   const auto second = human(t.data);
   CHECK(one["human_precision"].get<double>() == doctest::Approx(second.precision()));
   CHECK(one["human_recall"].get<double>() == doctest::Approx(second.recall()));

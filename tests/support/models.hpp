@@ -52,8 +52,8 @@ std::map<std::string, std::vector<double>> numbers_of(const cnf::Model<Spec, B>&
 }
 
 /// Gives `to` the parameters of `from`, which may live on another backend; throws where a name is missing.
-template <class Spec, class From, class To>
-void copy_parameters(const cnf::Model<Spec, From>& from, const cnf::Model<Spec, To>& to) {
+template <class FromSpec, class From, class ToSpec, class To>
+void copy_parameters(const cnf::Model<FromSpec, From>& from, const cnf::Model<ToSpec, To>& to) {
   const auto all = numbers_of(from);
   To::for_each_parameter(
       to, [&](const std::string& name, const typename To::Parameter& p) { To::assign(p, all.at(name)); });

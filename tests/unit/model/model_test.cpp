@@ -129,7 +129,7 @@ TEST_CASE("padding is zeros right and below, likelihood included") {
   CHECK(difference(ready.model.given(x).log_prob(y), larger.log_prob(at::constant_pad_nd(y, {0, 3, 0, 3}))) <
         1e-9);
   CHECK(decltype(ready.model)::divisor == 4);
-  CHECK(libtorch::Model<models::Factorised>::divisor == 1);
+  CHECK(libtorch::Model<models::Factorised>::divisor == 2);
 }
 
 TEST_CASE("targets are integers of any dtype") {
