@@ -6,8 +6,7 @@
 //   ... with WeightedBernoulli<90, 10> as Density (densities/bernoulli.hpp)
 //
 // Every map of the extractor goes through a network (Head) and depth-to-space up to y's resolution; their sum
-// is the network output l, `given(x).features()`. The maps must be 1, 2, 4, ... times smaller than y, and
-// need not be larger than x.
+// is the network output l, `given(x).features()`. The maps must be 1, 2, 4, ... times smaller than y.
 #pragma once
 
 #include <algorithm>
