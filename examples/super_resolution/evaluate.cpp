@@ -65,7 +65,7 @@ struct Report {
 std::string temperature_text(double t) { return fmt::format("{:g}", t); }
 
 support::Image bicubic(const Pair& pair) {
-  return cropped(imresize(pair.low, 2), 0, 0, pair.high.height, pair.high.width);
+  return support::cropped(imresize(pair.low, 2), 0, 0, pair.high.height, pair.high.width);
 }
 
 /// Samples of a whole image, one per temperature, cut to the original's size; counts values that are not finite.
@@ -79,7 +79,8 @@ void for_each_sample(const AnyModel& model, const Pair& pair, const Options& o, 
     support::stop_if_interrupted();
     const auto y = sample.to(at::kCPU);
     nonfinite += y.numel() - at::isfinite(y).sum().item<std::int64_t>();
-    take(i, cropped(to_image(at::nan_to_num(y[0], 0, 255, 0)), 0, 0, pair.high.height, pair.high.width));
+    take(i, support::cropped(to_image(at::nan_to_num(y[0], 0, 255, 0)), 0, 0, pair.high.height,
+                             pair.high.width));
   });
 }
 
@@ -185,10 +186,11 @@ void run(const Options& o) {
     auto [top, left] = pictured ? most_detailed(pair.high, cell) : std::pair{0, 0};
     std::vector<support::Cell> row;
     const auto show = [&](const std::string& caption, const support::Image& image) {
-      if (pictured) row.push_back({caption, cropped(image, top, left, cell, cell)});
+      if (pictured) row.push_back({caption, support::cropped(image, top, left, cell, cell)});
     };
 
-    if (pictured) row.push_back({"low resolution", cropped(pair.low, top / 2, left / 2, cell / 2, cell / 2)});
+    if (pictured)
+      row.push_back({"low resolution", support::cropped(pair.low, top / 2, left / 2, cell / 2, cell / 2)});
     const auto interpolated = bicubic(pair);
     show("bicubic", interpolated);
     for (std::size_t m = 0; m < models.size(); ++m) {

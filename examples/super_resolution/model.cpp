@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "cnf/libtorch.hpp"
 #include "specs.hpp"
 
 namespace super_resolution {
@@ -12,36 +11,25 @@ namespace {
 at::Tensor normalised(const at::Tensor& x) { return x.to(at::kFloat) / 255 - 0.5; }
 
 template <class Spec>
-class Instance final : public AnyModel {
+class Instance final : public support::Holding<AnyModel, Spec> {
  public:
-  Instance(std::uint64_t seed, at::Device device) : model_({.seed = seed, .placement = {.device = device}}) {}
-
-  torch::nn::Module& module() override { return model_; }
-  cnf::Likelihood likelihood() const override { return Spec::likelihood; }
+  using support::Holding<AnyModel, Spec>::Holding;
 
   at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
-    return model_.given(normalised(x)).bits_per_dim(y, {.seed = seed}).values;
+    return this->model_.given(normalised(x)).bits_per_dim(y, {.seed = seed}).values;
   }
   void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
               const std::function<void(std::size_t, const at::Tensor&)>& take) const override {
     const at::NoGradGuard no_grad;
-    const auto given = model_.given(normalised(x));
+    const auto given = this->model_.given(normalised(x));
     for (std::size_t i = 0; i < options.size(); ++i) take(i, given.sample(options[i]));
   }
   std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
     const at::NoGradGuard no_grad;
-    return model_.given(normalised(x)).first_nonfinite(y, {.seed = seed});
-  }
-
-  void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const override {
-    cnf::io::save_checkpoint(path, model_, std::move(extras));
-  }
-  cnf::io::CheckpointExtras load(const std::filesystem::path& path) override {
-    return cnf::io::load_checkpoint(path, model_);
+    return this->model_.given(normalised(x)).first_nonfinite(y, {.seed = seed});
   }
 
  private:
-  cnf::libtorch::Model<Spec> model_;
 };
 
 /// Calls act.operator()<Spec>(config, model) for every model of the program.
@@ -81,12 +69,6 @@ std::string table_text(const std::vector<cnf::LayerRow>& rows) {
 }
 
 }  // namespace
-
-long AnyModel::parameters() {
-  long count = 0;
-  for (const auto& p : module().parameters()) count += long(p.numel());
-  return count;
-}
 
 std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device) {
   std::unique_ptr<AnyModel> model;

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include <filesystem>
 #include <functional>
@@ -16,8 +15,8 @@
 #include <vector>
 
 #include "cnf/core/describe.hpp"
-#include "cnf/io/checkpoint.hpp"
 #include "cnf/model/model.hpp"
+#include "support/any_model.hpp"
 
 namespace super_resolution {
 
@@ -26,13 +25,8 @@ struct Choice {
   std::string model = "cnf";     // cnf | factorised
 };
 
-class AnyModel {
+class AnyModel : public support::AnyModel {
  public:
-  virtual ~AnyModel() = default;
-
-  virtual torch::nn::Module& module() = 0;
-  virtual cnf::Likelihood likelihood() const = 0;
-
   /// Bits per dimension, (N).
   virtual at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
   /// Calls take(i, samples) for each of the options; the features of x are computed once for all.
@@ -40,11 +34,6 @@ class AnyModel {
                       const std::function<void(std::size_t, const at::Tensor&)>& take) const = 0;
   /// Name of the first layer whose output is not finite, or an empty text.
   virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
-
-  virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
-  virtual cnf::io::CheckpointExtras load(const std::filesystem::path& path) = 0;
-
-  long parameters();
 };
 
 std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device);

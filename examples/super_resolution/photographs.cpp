@@ -23,8 +23,8 @@ Pair read_pair(const std::filesystem::path& path, int smallest, int largest) {
   const int height = largest > 0 ? std::min(largest, pair.high.height) : pair.high.height;
   const int width = largest > 0 ? std::min(largest, pair.high.width) : pair.high.width;
   if (height < pair.high.height || width < pair.high.width)
-    pair.high =
-        cropped(pair.high, (pair.high.height - height) / 2, (pair.high.width - width) / 2, height, width);
+    pair.high = support::cropped(pair.high, (pair.high.height - height) / 2, (pair.high.width - width) / 2,
+                                 height, width);
   pair.low = imresize(pair.high, 0.5);
   return pair;
 }
@@ -40,16 +40,6 @@ support::Image to_image(const at::Tensor& chw) {
   const auto hwc = chw.detach().to(at::kCPU).to(at::kByte).permute({1, 2, 0}).contiguous();
   const auto* first = hwc.data_ptr<std::uint8_t>();
   return {int(hwc.size(0)), int(hwc.size(1)), std::vector<std::uint8_t>(first, first + hwc.numel())};
-}
-
-support::Image cropped(const support::Image& image, int top, int left, int height, int width) {
-  support::Image crop{height, width, {}};
-  crop.rgb.reserve(std::size_t(height) * std::size_t(width) * 3);
-  for (int y = top; y < top + height; ++y) {
-    const auto row = image.rgb.begin() + (std::ptrdiff_t(y) * image.width + left) * 3;
-    crop.rgb.insert(crop.rgb.end(), row, row + std::ptrdiff_t(width) * 3);
-  }
-  return crop;
 }
 
 Photographs::Photographs(std::vector<std::filesystem::path> paths, int smallest)
@@ -77,8 +67,8 @@ Crops Photographs::random_crops(int count, int size, std::uint64_t seed, std::ui
     const int half = size / 2;
     const int top = int(vertical * (high.height / 2 - half + 1)),
               left = int(horizontal * (high.width / 2 - half + 1));
-    x.push_back(to_tensor(cropped(low, top, left, half, half)));
-    y.push_back(to_tensor(cropped(high, 2 * top, 2 * left, size, size)));
+    x.push_back(to_tensor(support::cropped(low, top, left, half, half)));
+    y.push_back(to_tensor(support::cropped(high, 2 * top, 2 * left, size, size)));
     if (mirror && flip < 0.5) {
       x.back() = x.back().flip(3);
       y.back() = y.back().flip(3);

@@ -30,9 +30,6 @@ Pair read_pair(const std::filesystem::path& path, int smallest, int largest = 0)
 at::Tensor to_tensor(const support::Image& image);
 support::Image to_image(const at::Tensor& chw);
 
-/// Rows top .. top + height and columns left .. left + width.
-support::Image cropped(const support::Image& image, int top, int left, int height, int width);
-
 struct Crops {
   at::Tensor x, y;  // (N, 3, size/2, size/2), (N, 3, size, size), bytes
 };

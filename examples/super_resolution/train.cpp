@@ -63,18 +63,16 @@ void run(Options o) {
     return on_device(
         photographs.random_crops(o.training.batch, o.patch, o.seed, std::uint32_t(step), /*mirror=*/true));
   };
-  // Dequantization noise of a step: another seed for every step, the same when it is repeated.
-  const auto noise_seed = [&](std::int64_t step) { return o.seed * 1'000'003 + std::uint64_t(step) + 1; };
 
   o.training.folder = o.out;
   support::TrainingHooks hooks;
   hooks.loss = [&](std::int64_t step) {
     const auto crops = batch(step);
-    return model->bits_per_dim(crops.x, crops.y, noise_seed(step)).mean();
+    return model->bits_per_dim(crops.x, crops.y, support::noise_seed(o.seed, step)).mean();
   };
   hooks.diagnose = [&](std::int64_t step) {
     const auto crops = batch(step);
-    return model->first_nonfinite(crops.x, crops.y, noise_seed(step));
+    return model->first_nonfinite(crops.x, crops.y, support::noise_seed(o.seed, step));
   };
   std::optional<Crops> held_out;
   if (!images.held_out.empty()) {
@@ -129,19 +127,10 @@ void add_train(CLI::App& app) {
   c->add_option("--steps", o->training.steps, "steps in all")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--time-limit", o->training.time_limit, "seconds in all; 0 for none")
-      ->check(support::not_negative())
-      ->capture_default_str();
-  c->add_option("--lr", o->training.learning_rate, "learning rate of Adam")
-      ->check(support::positive())
-      ->capture_default_str();
-  c->add_option("--checkpoint-minutes", o->training.checkpoint_minutes, "time between checkpoints")
-      ->check(support::positive())
-      ->capture_default_str();
   c->add_option("--seed", o->seed, "of initial parameters, crops and noise")
       ->check(support::not_negative())
       ->capture_default_str();
-  c->add_flag("--resume", o->resume, "go on from the checkpoint in --out");
+  support::add_training(*c, o->training, o->resume);
   support::add_threads(*c, o->threads);
   support::add_device(*c, o->device);
   c->callback([o] { run(*o); });

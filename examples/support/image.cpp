@@ -278,6 +278,16 @@ void write_image(const fs::path& path, const Image& image) {
   fail("write", path, error);
 }
 
+Image cropped(const Image& image, int top, int left, int height, int width) {
+  Image crop{height, width, {}};
+  crop.rgb.reserve(std::size_t(height) * std::size_t(width) * 3);
+  for (int y = top; y < top + height; ++y) {
+    const auto row = image.rgb.begin() + (std::ptrdiff_t(y) * image.width + left) * 3;
+    crop.rgb.insert(crop.rgb.end(), row, row + std::ptrdiff_t(width) * 3);
+  }
+  return crop;
+}
+
 std::vector<fs::path> find_images(const fs::path& folder) {
   std::error_code code;
   if (!fs::exists(folder, code)) throw cnf::Error("no such folder: " + folder.string());

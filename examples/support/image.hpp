@@ -30,6 +30,9 @@ struct Image {
 
 Image read_image(const std::filesystem::path& path);
 
+// Rows top .. top + height and columns left .. left + width, which must lie inside.
+Image cropped(const Image& image, int top, int left, int height, int width);
+
 void write_image(const std::filesystem::path& path, const Image& image);
 
 // All image files in the folder and its subfolders, sorted by path; chosen by extension, in any case. Hidden

@@ -171,6 +171,19 @@ std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resu
   return checkpoint;
 }
 
+void add_training(CLI::App& command, TrainingOptions& options, bool& resume) {
+  command.add_option("--time-limit", options.time_limit, "seconds in all; 0 for none")
+      ->check(not_negative())
+      ->capture_default_str();
+  command.add_option("--lr", options.learning_rate, "learning rate of Adam")
+      ->check(positive())
+      ->capture_default_str();
+  command.add_option("--checkpoint-minutes", options.checkpoint_minutes, "time between checkpoints")
+      ->check(positive())
+      ->capture_default_str();
+  command.add_flag("--resume", resume, "go on from the checkpoint in --out");
+}
+
 void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
            const cnf::io::CheckpointExtras& resumed) {
   torch::optim::Adam adam(module.parameters(),

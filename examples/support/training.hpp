@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -43,6 +44,14 @@ struct TrainingHooks {
 /// Creates the folder of a training and returns the path of its checkpoint; refuses to overwrite an earlier
 /// training, or to resume none.
 std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resume);
+
+/// Options that every training has: --time-limit, --lr, --checkpoint-minutes, and --resume.
+void add_training(CLI::App& command, TrainingOptions& options, bool& resume);
+
+/// Seed of the dequantization noise of a step: another for every step, the same when it is repeated.
+inline std::uint64_t noise_seed(std::uint64_t seed, std::int64_t step) {
+  return seed * 1'000'003 + std::uint64_t(step) + 1;
+}
 
 /// Trains. `resumed` is what an earlier checkpoint held beside the model; empty for a new start. Throws
 /// Interrupted after Ctrl-C.

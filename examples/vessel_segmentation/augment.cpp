@@ -180,6 +180,11 @@ at::Tensor to_target(const Mask& mask) {
   return y;
 }
 
+std::vector<float> floats(const at::Tensor& t) {
+  const auto flat = t.to(at::kCPU, at::kFloat).contiguous();
+  return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
+}
+
 Views random_views(const std::vector<Prepared>& images, int count, const AugmentOptions& options,
                    std::uint64_t seed, std::int64_t step) {
   std::vector<const Prepared*> chosen;

@@ -41,6 +41,8 @@ struct Prepared {
 /// A whole photograph as input, (1, 4, H, W) float, and a mask as target, (1, 1, H, W) bytes.
 at::Tensor to_input(const support::Image& image, const Mask& field_of_view);
 at::Tensor to_target(const Mask& mask);
+/// The numbers of a tensor, on the host.
+std::vector<float> floats(const at::Tensor& t);
 
 struct AugmentOptions {
   int crop = 0;       // side of the views, pixels; 0: the whole field of view, on a canvas just large enough

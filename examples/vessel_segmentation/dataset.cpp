@@ -228,8 +228,7 @@ Fundus read_fundus(const FundusFiles& files, double scale) {
   if (!(scale > 0 && scale <= 1))
     throw cnf::Error("expected a scale above 0 and at most 1, got " + std::to_string(scale));
   const auto image = support::read_image(files.image);
-  const auto extent = [scale](int whole) { return std::max(1, int(std::lround(whole * scale))); };
-  const int height = extent(image.height), width = extent(image.width);
+  const int height = scaled(image.height, scale), width = scaled(image.width, scale);
   const auto read = [&](const fs::path& path) {
     return resized(read_mask(path, image, files.image), height, width);
   };

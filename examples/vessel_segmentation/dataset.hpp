@@ -18,6 +18,8 @@
 //       use(read_fundus(files, 0.5));
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -61,7 +63,10 @@ enum class Part { train, test };  // of DRIVE; other layouts have one
 /// Sorted by name. No file is opened yet.
 std::vector<FundusFiles> find_fundus(const std::filesystem::path& data, const std::string& layout, Part part);
 
-/// Every extent becomes round(extent * scale), with 0 < scale <= 1.
+/// An extent at a working scale: rounded, at least 1.
+inline int scaled(int extent, double scale) { return std::max(1, int(std::lround(extent * scale))); }
+
+/// Every extent becomes scaled(extent, scale), with 0 < scale <= 1.
 Fundus read_fundus(const FundusFiles& files, double scale = 1);
 
 /// A black and white file of the size of `image`, which was read from image_path.

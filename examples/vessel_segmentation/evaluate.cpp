@@ -53,11 +53,6 @@ struct Report {
   }
 };
 
-std::vector<float> floats(const at::Tensor& t) {
-  const auto flat = t.to(at::kCPU, at::kFloat).contiguous();
-  return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
-}
-
 /// What a model says about one image.
 struct Prediction {
   std::vector<float> mean;
@@ -156,8 +151,8 @@ void print(const std::vector<Report>& reports, const std::optional<Confusion>& h
                human->recall());
 }
 
-support::Series curve_of(const Report& r, const std::string& name, support::Style style) {
-  support::Series series{name, style, {}};
+support::Series curve_of(const Report& r) {
+  support::Series series{r.name, support::Style::line, {}};
   for (const auto& p : r.pooled.curve(curve_points)) series.points.push_back({p.recall, p.precision});
   return series;
 }
@@ -178,10 +173,10 @@ void write_plots(const std::filesystem::path& folder, const std::vector<Report>&
                             .y_range = support::Range{},
                             .series = {{"perfect", Style::dashed, {{0, 0}, {1, 1}}}}};
   for (const auto& r : reports) {
-    curves.series.push_back(curve_of(r, r.name, Style::line));
+    curves.series.push_back(curve_of(r));
     support::Series points{"samples of " + r.name, Style::points, {}};
     for (const auto& d : r.draws) points.points.push_back({d.recall(), d.precision()});
-    samples.series.push_back(curve_of(r, r.name, Style::line));
+    samples.series.push_back(curves.series.back());
     samples.series.push_back(std::move(points));
     support::Series bins{r.name, Style::line_points, {}};
     for (const auto& bin : r.reliability.bins())
@@ -194,15 +189,6 @@ void write_plots(const std::filesystem::path& folder, const std::vector<Report>&
   support::write_plot(folder / "pr_curve.png", curves);
   support::write_plot(folder / "pr_samples.png", samples);
   support::write_plot(folder / "reliability.png", reliability);
-}
-
-support::Image part(const support::Image& image, int top, int left, int size) {
-  support::Image out{size, size, {}};
-  for (int row = top; row < top + size; ++row) {
-    const auto* from = image.rgb.data() + 3 * (std::ptrdiff_t(row) * image.width + left);
-    out.rgb.insert(out.rgb.end(), from, from + 3 * size);
-  }
-  return out;
 }
 
 /// The square with the most borders of vessels in it, on a coarse grid.
@@ -242,7 +228,7 @@ void add_panels(std::vector<std::vector<support::Cell>>& rows, const Fundus& ima
   const double shrink = std::min(1.0, double(panel_size) / std::max(height, width));
   for (auto& cell : cells)
     cell.image = resized(cell.image, std::max(1, int(height * shrink)), std::max(1, int(width * shrink)));
-  for (auto& cell : details) cell.image = part(cell.image, top, left, crop);
+  for (auto& cell : details) cell.image = support::cropped(cell.image, top, left, crop, crop);
   for (auto* row : {&cells, &details}) {
     if (!rows.empty())
       for (auto& cell : *row) cell.caption.clear();

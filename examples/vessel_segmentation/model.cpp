@@ -3,22 +3,18 @@
 #include <CLI/CLI.hpp>
 #include <numbers>
 
-#include "cnf/libtorch.hpp"
 #include "specs.hpp"
 
 namespace vessel_segmentation {
 namespace {
 
 template <class Spec>
-class Instance final : public AnyModel {
+class Instance final : public support::Holding<AnyModel, Spec> {
  public:
-  Instance(std::uint64_t seed, at::Device device) : model_({.seed = seed, .placement = {.device = device}}) {}
-
-  torch::nn::Module& module() override { return model_; }
-  cnf::Likelihood likelihood() const override { return Spec::likelihood; }
+  using support::Holding<AnyModel, Spec>::Holding;
 
   at::Tensor loss(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
-    const auto given = model_.given(x);
+    const auto given = this->model_.given(x);
     if constexpr (factorised)
       return Spec::density::template loss<Backend>(y.to(x.scalar_type()),
                                                    cropped(given.features().data[0], y))
@@ -29,15 +25,15 @@ class Instance final : public AnyModel {
   }
 
   Bits bits(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const override {
-    const auto bits = model_.given(x).bits_per_dim(y, noise);
-    return {bits.values * double(y.size(2) * y.size(3)), bits.effective_draws, bits.kind};
+    const auto bits = this->model_.given(x).bits_per_dim(y, noise);
+    return {bits.values * double(y.size(2) * y.size(3)), bits.effective_draws};
   }
 
   std::optional<at::Tensor> probability(const at::Tensor& x) const override {
     if constexpr (factorised) {
       const at::NoGradGuard no_grad;
       return at::sigmoid(
-          Spec::density::template logit<Backend>(cropped(model_.given(x).features().data[0], x)));
+          Spec::density::template logit<Backend>(cropped(this->model_.given(x).features().data[0], x)));
     } else {
       return {};
     }
@@ -46,7 +42,7 @@ class Instance final : public AnyModel {
   void sample(const at::Tensor& x, long count, const cnf::SampleOptions& options,
               const std::function<void(long, const at::Tensor&)>& take) const override {
     const at::NoGradGuard no_grad;
-    const auto given = model_.given(x);
+    const auto given = this->model_.given(x);
     for (long i = 0; i < count; ++i) {
       auto one = options;
       one.first_draw += i;
@@ -56,14 +52,7 @@ class Instance final : public AnyModel {
 
   std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
     const at::NoGradGuard no_grad;
-    return model_.given(x).first_nonfinite(y, {.seed = seed});
-  }
-
-  void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const override {
-    cnf::io::save_checkpoint(path, model_, std::move(extras));
-  }
-  cnf::io::CheckpointExtras load(const std::filesystem::path& path) override {
-    return cnf::io::load_checkpoint(path, model_);
+    return this->model_.given(x).first_nonfinite(y, {.seed = seed});
   }
 
  private:
@@ -73,8 +62,6 @@ class Instance final : public AnyModel {
   static at::Tensor cropped(const at::Tensor& map, const at::Tensor& like) {
     return Backend::crop(map, like.size(2), like.size(3));
   }
-
-  cnf::libtorch::Model<Spec> model_;
 };
 
 /// Calls act.operator()<Spec>(choice) for every model of the program; an empty config holds for each.
@@ -93,12 +80,6 @@ void for_each_spec(const Act& act) {
 }
 
 }  // namespace
-
-long AnyModel::parameters() {
-  long count = 0;
-  for (const auto& p : module().parameters()) count += long(p.numel());
-  return count;
-}
 
 std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device) {
   std::unique_ptr<AnyModel> model;

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include <filesystem>
 #include <functional>
@@ -16,8 +15,8 @@
 #include <optional>
 #include <string>
 
-#include "cnf/io/checkpoint.hpp"
 #include "cnf/model/model.hpp"
+#include "support/any_model.hpp"
 
 namespace vessel_segmentation {
 
@@ -27,19 +26,13 @@ struct Choice {
   std::string extractor = "vgg";  // vgg | unet
 };
 
-/// Bits per image, (N), and what kind of number they are.
+/// Bits per image, (N); effective_draws of importance-weighted ones.
 struct Bits {
   at::Tensor per_image, effective_draws;
-  cnf::Likelihood kind;
 };
 
-class AnyModel {
+class AnyModel : public support::AnyModel {
  public:
-  virtual ~AnyModel() = default;
-
-  virtual torch::nn::Module& module() = 0;
-  virtual cnf::Likelihood likelihood() const = 0;
-
   /// What training minimises: bits per pixel, for weighted-bernoulli the weighted cross-entropy.
   virtual at::Tensor loss(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
   virtual Bits bits(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const = 0;
@@ -50,11 +43,6 @@ class AnyModel {
                       const std::function<void(long, const at::Tensor&)>& take) const = 0;
   /// Name of the first layer whose output is not finite, or an empty text.
   virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
-
-  virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
-  virtual cnf::io::CheckpointExtras load(const std::filesystem::path& path) = 0;
-
-  long parameters();
 };
 
 std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device);

@@ -34,8 +34,7 @@ void run(const Options& o) {
   const auto image = support::read_image(o.input);
   const auto inside = field_of_view(o, image);
   const double scale = scale_of(o.checkpoint);
-  const auto working = [&](int extent) { return std::max(1, int(std::lround(extent * scale))); };
-  const int height = working(image.height), width = working(image.width);
+  const int height = scaled(image.height, scale), width = scaled(image.width, scale);
   const auto device = support::choose_device(o.device, o.threads);
   const auto model = open_model(o.checkpoint, device);
   const auto x = to_input(resized(image, height, width), resized(inside, height, width)).to(device);
@@ -52,11 +51,10 @@ void run(const Options& o) {
   model->sample(
       x, o.count, {.temperature = o.temperature, .seed = o.seed}, [&](long i, const at::Tensor& sample) {
         support::stop_if_interrupted();
-        const auto y = sample.to(at::kCPU, at::kFloat).contiguous();
-        if (!at::isfinite(y).all().item<bool>())
+        if (!at::isfinite(sample).all().item<bool>())
           throw cnf::Error("sample " + std::to_string(i + 1) + " has values that are not finite: is " +
                            o.checkpoint.string() + " the checkpoint of a healthy training?");
-        const std::vector<float> values(y.data_ptr<float>(), y.data_ptr<float>() + y.numel());
+        const auto values = floats(sample);
         summary.add(values);
         const Mask mask{height, width, {values.begin(), values.end()}};
         write(fmt::format("sample-{:0{}}.png", i + 1, digits),

@@ -57,19 +57,17 @@ void run(Options o) {
     auto views = random_views(train, o.training.batch, o.augment, o.seed, step);
     return Views{views.x.to(device), views.y.to(device)};
   };
-  // Dequantization noise of a step: another seed for every step, the same when it is repeated.
-  const auto noise_seed = [&](std::int64_t step) { return o.seed * 1'000'003 + std::uint64_t(step) + 1; };
 
   o.training.folder = o.out;
   o.training.steps = o.epochs * ((std::int64_t(train.size()) + o.training.batch - 1) / o.training.batch);
   support::TrainingHooks hooks;
   hooks.loss = [&](std::int64_t step) {
     const auto views = batch(step);
-    return model->loss(views.x, views.y, noise_seed(step));
+    return model->loss(views.x, views.y, support::noise_seed(o.seed, step));
   };
   hooks.diagnose = [&](std::int64_t step) {
     const auto views = batch(step);
-    return model->first_nonfinite(views.x, views.y, noise_seed(step));
+    return model->first_nonfinite(views.x, views.y, support::noise_seed(o.seed, step));
   };
   if (!held_out.empty())
     hooks.validate = [&] {
@@ -140,19 +138,10 @@ void add_train(CLI::App& app) {
   c->add_option("--epochs", o->epochs, "how often every image is used")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--time-limit", o->training.time_limit, "seconds in all; 0 for none")
-      ->check(support::not_negative())
-      ->capture_default_str();
-  c->add_option("--lr", o->training.learning_rate, "learning rate of Adam")
-      ->check(support::positive())
-      ->capture_default_str();
-  c->add_option("--checkpoint-minutes", o->training.checkpoint_minutes, "time between checkpoints")
-      ->check(support::positive())
-      ->capture_default_str();
   c->add_option("--seed", o->seed, "of initial parameters, views and noise")
       ->check(support::not_negative())
       ->capture_default_str();
-  c->add_flag("--resume", o->resume, "go on from the checkpoint in --out");
+  support::add_training(*c, o->training, o->resume);
   support::add_threads(*c, o->threads);
   support::add_device(*c, o->device);
   c->callback([o] { run(*o); });

@@ -1,11 +1,9 @@
 #include "support/image.hpp"
 
 #include <OpenImageIO/imageio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +16,8 @@
 #include "cnf/core/error.hpp"
 #include "support/doctest.hpp"
 #include "support/error_of.hpp"
+#include "support/file_size_limit.hpp"
+#include "support/files.hpp"
 #include "support/image_files.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -67,30 +67,6 @@ fs::path make_file(const fs::path& path, int height, int width, int channels,
   (void)out->geterror();
   return path;
 }
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-// Files cannot grow beyond `bytes` while this lives: a disk that fills up, for a test.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &old_limit_);
-    const rlimit limit{bytes, old_limit_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &old_limit_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-
- private:
-  void (*old_handler_)(int);
-  rlimit old_limit_{};
-};
 
 }  // namespace
 
@@ -320,7 +296,7 @@ TEST_CASE("a failed write leaves nothing behind") {
   }
   SUBCASE("disk full") {
     for (const char* name : {"a.png", "a.jpg", "a.bmp", "a.tif"}) {
-      const FullDisk full(100);
+      const FileSizeLimit full(100);
       CHECK(contains(error_of([&] { write_image(folder / name, image); }),
                      std::string(name) + ": File too large"));
     }
@@ -349,7 +325,7 @@ TEST_CASE("a failed write keeps the older file whole") {
   const Image old = noise(2, 2);
   write_image(folder / "a.bmp", old);
   {
-    const FullDisk full(100);
+    const FileSizeLimit full(100);
     CHECK_THROWS_AS(write_image(folder / "a.bmp", noise(40, 30)), cnf::Error);
   }
   CHECK(read_image(folder / "a.bmp").rgb == old.rgb);

@@ -3,21 +3,15 @@
 
 #include <OpenImageIO/imageio.h>
 
-#include <chrono>
 #include <limits>
 #include <sstream>
-#include <thread>
 
-#include "cnf/io/safetensors.hpp"
 #include "support/doctest.hpp"
+#include "support/training_runs.hpp"
 
 namespace fs = std::filesystem;
 
 namespace {
-
-cnf::io::Safetensors checkpoint_in(const fs::path& folder) {
-  return cnf::io::read_safetensors(folder / "model.safetensors");
-}
 
 /// A command line with an option and its value changed.
 Arguments with(Arguments arguments, const std::string& option, const std::string& value) {
@@ -127,11 +121,8 @@ TEST_CASE("Ctrl-C keeps the work, and a resumed training ends where an uninterru
   const TemporaryFolder folder;
   const Arguments steps{"--steps", "100"};
   Process whole(training(trained().photographs, folder / "whole", steps));
-  Process interrupted(training(trained().photographs, folder / "parts", steps));
-  while (content(folder / "parts" / "log.jsonl").empty() && !interrupted.ended())
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  interrupted.interrupt();
-  const auto stopped = interrupted.wait();
+  const auto stopped =
+      interrupted_training(training(trained().photographs, folder / "parts", steps), folder / "parts");
   CHECK(stopped.status == 130);
   CHECK(stopped.err.empty());
   CHECK(contains(stopped.out, "interrupted at step "));

@@ -1,23 +1,16 @@
 // The program as a user starts it: training, evaluation, samples, the layouts of data sets, errors.
 #include "programs/vessel_segmentation.hpp"
 
-#include <chrono>
-#include <thread>
-
-#include "cnf/io/safetensors.hpp"
 #include "cnf/metrics/precision_recall.hpp"
 #include "support/doctest.hpp"
 #include "support/image_files.hpp"
+#include "support/training_runs.hpp"
 
 namespace fs = std::filesystem;
 using vessel_segmentation::Fundus;
 using vessel_segmentation::Mask;
 
 namespace {
-
-cnf::io::Safetensors checkpoint_in(const fs::path& folder) {
-  return cnf::io::read_safetensors(folder / "model.safetensors");
-}
 
 void write_bytes(const fs::path& path, const std::vector<std::uint8_t>& bytes) {
   fs::create_directories(path.parent_path());
@@ -263,11 +256,8 @@ TEST_CASE("Ctrl-C keeps the work; a resumed training ends where an uninterrupted
   const TemporaryFolder folder;
   const Arguments more{"--epochs", "40", "--val-fraction", "0"};
   Process whole(vessel_training(trained_vessels().data, folder / "whole", more));
-  Process interrupted(vessel_training(trained_vessels().data, folder / "parts", more));
-  while (content(folder / "parts" / "log.jsonl").empty() && !interrupted.ended())
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  interrupted.interrupt();
-  const auto stopped = interrupted.wait();
+  const auto stopped =
+      interrupted_training(vessel_training(trained_vessels().data, folder / "parts", more), folder / "parts");
   CHECK(stopped.status == 130);
   CHECK(stopped.err.empty());
   const auto middle = std::stol(checkpoint_in(folder / "parts").metadata.at("step"));

@@ -108,7 +108,7 @@ class Model : public B::Module {
    public:
     PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const {
       return is_weighted(noise) ? importance_weighted(y, noise).log_prob
-                                : one_draw(padded_target(y), noise, 1, 0);
+                                : log_weights(padded_target(y), noise, 1, 0);
     }
 
     BitsPerDim<B> bits_per_dim(const Tensor& y, const NoiseOptions& noise = {}) const {
@@ -195,7 +195,8 @@ class Model : public B::Module {
     }
 
     /// log p(v) - log q(v) of draws first, first + 1, ... of every target, `count` rows a target.
-    PerSample one_draw(const Batch<B, Target>& y, const NoiseOptions& noise, long count, long first) const {
+    PerSample log_weights(const Batch<B, Target>& y, const NoiseOptions& noise, long count,
+                          long first) const {
       const long n = y.samples() * count;
       auto noise_rows = rows(n, noise);
       noise_rows.first_draw = first * (y.samples() / samples_);
@@ -213,11 +214,11 @@ class Model : public B::Module {
       const long n = target.samples(), draws = noise.draws;
       // small targets several draws at a time, large ones one by one
       const long at_once = std::clamp(65536 / (n * target.area() * Target::channels), 1L, draws);
-      std::vector<PerSample> log_weights;
+      std::vector<PerSample> chunks;
       for (long first = 0; first < draws; first += at_once)
-        log_weights.push_back(one_draw(target, noise, std::min(at_once, draws - first), first));
-      const auto sum = B::log_sum_exp(log_weights, n, 1);
-      return {sum - std::log(double(draws)), B::exp(sum * 2.0 - B::log_sum_exp(log_weights, n, 2))};
+        chunks.push_back(log_weights(target, noise, std::min(at_once, draws - first), first));
+      const auto sum = B::log_sum_exp(chunks, n, 1);
+      return {sum - std::log(double(draws)), B::exp(sum * 2.0 - B::log_sum_exp(chunks, n, 2))};
     }
 
     Batch<B, Target> padded_target(const Tensor& y) const {

@@ -13,6 +13,7 @@
 #include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
 using cnf::io::decode_tensor;
@@ -65,16 +66,6 @@ struct Fixture {
 
   Fixture() { fill(model); }
 };
-
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const cnf::Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::uint16_t bf16_bits(double value) {
   const auto tensor = encode_tensor({value}, {1}, DType::bf16);

@@ -1,0 +1,51 @@
+// What the programs ask of a model whatever its architecture: a face that they extend, and its implementation
+// for one spec.
+//
+//   class AnyModel : public support::AnyModel { ... what the program computes with it ... };
+//   template <class Spec> class Instance final : public support::Holding<AnyModel, Spec> { ... this->model_ ... };
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <filesystem>
+
+#include "cnf/io/checkpoint.hpp"
+#include "cnf/libtorch.hpp"
+
+namespace support {
+
+class AnyModel {
+ public:
+  virtual ~AnyModel() = default;
+
+  virtual torch::nn::Module& module() = 0;
+  virtual cnf::Likelihood likelihood() const = 0;
+  virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
+  virtual cnf::io::CheckpointExtras load(const std::filesystem::path& path) = 0;
+
+  long parameters() {
+    long count = 0;
+    for (const auto& p : module().parameters()) count += long(p.numel());
+    return count;
+  }
+};
+
+template <class Face, class Spec>
+class Holding : public Face {
+ public:
+  Holding(std::uint64_t seed, at::Device device) : model_({.seed = seed, .placement = {.device = device}}) {}
+
+  torch::nn::Module& module() override { return model_; }
+  cnf::Likelihood likelihood() const override { return Spec::likelihood; }
+  void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const override {
+    cnf::io::save_checkpoint(path, model_, std::move(extras));
+  }
+  cnf::io::CheckpointExtras load(const std::filesystem::path& path) override {
+    return cnf::io::load_checkpoint(path, model_);
+  }
+
+ protected:
+  cnf::libtorch::Model<Spec> model_;
+};
+
+}  // namespace support
