@@ -1,2 +1,0 @@
-// What including core costs.
-#include "cnf/core.hpp"
