@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cnf/compose/repeat.hpp"
+#include "cnf/compose/reversible.hpp"
 #include "cnf/compose/sequential.hpp"
 #include "cnf/core/describe.hpp"
 #include "cnf/dequantize/binary.hpp"

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cnf/backend/libtorch/backend.hpp"
+#include "cnf/backend/libtorch/micro_batch.hpp"
 #include "cnf/core.hpp"
 
 namespace cnf::libtorch {

@@ -1,5 +1,8 @@
 // Repeat<K, L>: K copies of L, each with parameters of its own. A value, not K types: one bound type, an
 // array and a loop, so compile time doesn't grow with K. L must return the shape that it takes.
+//
+// In a model with the option `reversible`, or inside Reversible, the backward pass rebuilds what the steps
+// computed (compose/reversible.hpp).
 #pragma once
 
 #include <vector>
@@ -40,17 +43,25 @@ struct Repeat {
 
   template <class B, class In, class F>
   struct Bound {
-    std::vector<bound_t<L, B, In, F>> layers;
+    using Result = Forward<B, Repeat, In, F>;
+    using Out = In;
 
-    explicit Bound(Scope<B> scope) {
+    std::vector<bound_t<L, B, In, F>> layers;
+    typename B::Module* module;
+    typename B::Precision precision;
+    bool rebuilt;
+
+    explicit Bound(Scope<B> scope)
+        : module(&scope.module()), precision(scope.networks()), rebuilt(scope.is_rebuilt()) {
       layers.reserve(K);
       for (int k = 0; k < K; ++k) layers.emplace_back(scope.child(k));
     }
 
     template <class Watch = NoWatch>
-    Forward<B, Repeat, In, F> forward(const Batch<B, In>& x, const Maps<B, F>& features,
-                                      const Watch& watch = {}) const {
-      Forward<B, Repeat, In, F> all{.y = x};
+    Result forward(const Batch<B, In>& x, const Maps<B, F>& features, const Watch& watch = {}) const {
+      if constexpr (detail::can_rebuild<Bound, Watch, Batch<B, In>, Maps<B, F>>)
+        if (rebuilt && B::gradients_enabled()) return B::rebuilt_backward(*this, x, features);
+      Result all{.y = x};
       for (int k = 0; k < K; ++k) {
         auto step = forward_watched<L>(layers[std::size_t(k)], all.y, features, watch.inside(k));
         all.y = std::move(step.y);
@@ -59,11 +70,12 @@ struct Repeat {
       return all;
     }
 
-    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>& none,
-                         const Maps<B, F>& features) const {
+    template <class Undo = ByInverse>
+    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>& none, const Maps<B, F>& features,
+                         const Undo& undo = {}) const {
       auto x = y;
       for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
-        x = layer->inverse(x, none, features);
+        x = undone(*layer, x, none, features, undo);
       return x;
     }
   };

@@ -69,7 +69,9 @@ struct Links {
   Result forward(const Batch<B, In>& x, const Maps<B, F>&, const Watch&) const {
     return {.y = x};
   }
-  Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
+  template <class Undo>
+  Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&,
+                       const Undo&) const {
     return y;
   }
 };
@@ -97,12 +99,13 @@ struct Links<B, I, In, F, L, Rest...> {
             .latents = joined(std::move(first.latents), std::move(then.latents))};
   }
 
-  template <class List, class Y>
-  Batch<B, In> inverse(const Y& y, const Maps<B, List>& latents, const Maps<B, F>& features) const {
+  template <class List, class Y, class Undo>
+  Batch<B, In> inverse(const Y& y, const Maps<B, List>& latents, const Maps<B, F>& features,
+                       const Undo& undo) const {
     constexpr int mine = here::latents::count;
     using after = typename Chain<I + 1, typename here::output, F, Rest...>::latents;
-    return layer.inverse(next.inverse(y, stretch<after, mine>(latents), features),
-                         stretch<typename here::latents, 0>(latents), features);
+    return undone(layer, next.inverse(y, stretch<after, mine>(latents), features, undo),
+                  stretch<typename here::latents, 0>(latents), features, undo);
   }
 };
 
@@ -134,10 +137,11 @@ struct Sequential {
       return links.template forward<Forward<B, Sequential, In, F>>(x, features, watch);
     }
 
+    template <class Undo = ByInverse>
     Batch<B, In> inverse(const Batch<B, typename On<In, F>::output>& y,
-                         const Maps<B, typename On<In, F>::latents>& latents,
-                         const Maps<B, F>& features) const {
-      return links.inverse(y, latents, features);
+                         const Maps<B, typename On<In, F>::latents>& latents, const Maps<B, F>& features,
+                         const Undo& undo = {}) const {
+      return links.inverse(y, latents, features, undo);
     }
   };
 };

@@ -9,9 +9,11 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <utility>
 
+#include "cnf/core/conditions.hpp"
 #include "cnf/core/error.hpp"
 #include "cnf/core/features.hpp"
 
@@ -38,6 +40,23 @@ struct Batch {
   typename B::Tensor data;
 };
 
+/// A feature map as a network sees it, and what was computed from it beforehand.
+template <class B, class S>
+struct SeenMap : Batch<B, S> {
+  const Prepared<B>* prepared = nullptr;
+
+  SeenMap() = default;
+  SeenMap(Batch<B, S> map, const Prepared<B>* from_map = nullptr)
+      : Batch<B, S>(std::move(map)), prepared(from_map) {}
+
+  /// A network's share; null where it was not computed.
+  const typename B::Tensor* share(const typename Conditions<B>::Slot& slot) const {
+    if (!prepared || slot.group < 0) return nullptr;
+    const auto& group = prepared->groups[std::size_t(slot.group)];
+    return group.empty() ? nullptr : &group[std::size_t(slot.place)];
+  }
+};
+
 template <class B, class List>
 struct Maps {
   using list = List;
@@ -50,14 +69,16 @@ struct Maps {
 
   /// The map that a layer on In reads; an empty batch in an unconditional flow.
   template <class In>
-  Batch<B, condition_t<List, In>> condition() const {
+  SeenMap<B, condition_t<List, In>> condition() const {
     if constexpr (List::count == 0)
       return {};
     else
-      return get<matching_map<List, In>::index>();
+      return {get<matching_map<List, In>::index>(), prepared.get()};
   }
 
   std::array<typename B::Tensor, List::count> data;
+  /// From as many samples as `data`, or from fewer when `data` repeats each of them.
+  std::shared_ptr<const Prepared<B>> prepared{};
 };
 
 /// Two lists of maps as one, and a stretch of one.

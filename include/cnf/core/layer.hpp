@@ -143,4 +143,33 @@ auto forward_watched(const Layer& layer, const X& x, const Maps& features, const
   }
 }
 
+namespace detail {
+
+/// Whether a backend can run the backward pass of a bound layer by rebuilding (compose/reversible.hpp). Not
+/// under a watch, which wants to see the parts.
+template <class Bound, class Watch, class X, class Maps>
+concept can_rebuild = std::is_same_v<Watch, NoWatch> &&
+    requires(const Bound& bound, const X& x, const Maps& features) {
+  X::backend::rebuilt_backward(bound, x, features);
+};
+
+}  // namespace detail
+
+/// Undoes one layer by its inverse.
+struct ByInverse {
+  template <class Layer, class Y, class Emitted, class Maps>
+  auto operator()(const Layer& layer, const Y& y, const Emitted& latents, const Maps& features) const {
+    return layer.inverse(y, latents, features);
+  }
+};
+
+/// Undoes one layer by `undo`; compositions pass it on to their parts, the last one first.
+template <class Layer, class Y, class Emitted, class Maps, class Undo>
+auto undone(const Layer& layer, const Y& y, const Emitted& latents, const Maps& features, const Undo& undo) {
+  if constexpr (requires { layer.inverse(y, latents, features, undo); })
+    return layer.inverse(y, latents, features, undo);
+  else
+    return undo(layer, y, latents, features);
+}
+
 }  // namespace cnf

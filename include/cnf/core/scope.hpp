@@ -5,15 +5,20 @@
 //   scope.buffer("initialised", {1}, initial::zeros)         // saved, not trained
 //   scope.child("net")                                       // the scope of a part
 //
+// It also tells the parts how they will be run: which feature map a network sees, in which precision, and
+// whether its layer is rebuilt in the backward pass.
+//
 // Initial values come from the seed and the full name, so they don't depend on the order of construction or
 // on the backend.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cnf/core/conditions.hpp"
 #include "cnf/core/noise.hpp"
 
 namespace cnf {
@@ -21,11 +26,14 @@ namespace cnf {
 template <class B>
 class Scope {
  public:
-  Scope(typename B::Module& module, std::uint64_t seed, std::string path = "")
-      : module_(&module), seed_(seed), path_(std::move(path)) {}
+  Scope(typename B::Module& module, std::uint64_t seed, typename B::Precision networks = {})
+      : module_(&module), seed_(seed), networks_(networks) {}
 
   Scope child(const std::string& name) const {
-    return Scope(B::child(*module_, name), seed_, path_.empty() ? name : path_ + "." + name);
+    Scope part = *this;
+    part.module_ = &B::child(*module_, name);
+    part.path_ = path_.empty() ? name : path_ + "." + name;
+    return part;
   }
   Scope child(int index) const { return child(std::to_string(index)); }
 
@@ -39,6 +47,43 @@ class Scope {
   typename B::Parameter buffer(const std::string& name, const std::vector<long>& sizes,
                                const Initial& initial) const {
     return B::add_parameter(*module_, name, sizes, initial(count(sizes), key(name)), false);
+  }
+
+  /// The scope of a flow whose networks share the convolutions of its maps.
+  Scope sharing(std::shared_ptr<Conditions<B>> conditions) const {
+    Scope part = *this;
+    part.conditions_ = std::move(conditions);
+    return part;
+  }
+  /// The scope of a network that sees this map of its flow; of none in an unconditional flow.
+  Scope seeing(int map) const {
+    Scope part = *this;
+    part.map_ = map;
+    return part;
+  }
+  /// The scope of networks that compute in the precision of their parameters.
+  Scope precise() const {
+    Scope part = *this;
+    part.networks_ = {};
+    return part;
+  }
+  /// The scope of a layer whose input the backward pass rebuilds (compose/reversible.hpp).
+  Scope rebuilt(bool yes = true) const {
+    Scope part = *this;
+    part.rebuilt_ = yes;
+    return part;
+  }
+
+  bool is_rebuilt() const { return rebuilt_; }
+
+  /// The precision in which networks compute.
+  const typename B::Precision& networks() const { return networks_; }
+
+  /// Registers a network's convolution of the map that it sees; a Slot without a place where none is shared.
+  typename Conditions<B>::Slot share(const typename B::Parameter& weight, const typename B::Parameter& bias,
+                                     int kernel) const {
+    if (!conditions_ || map_ < 0) return {};
+    return conditions_->add({map_, kernel, networks_, rebuilt_}, weight, bias);
   }
 
   /// Where the random initial values of `name` come from.
@@ -61,6 +106,10 @@ class Scope {
   typename B::Module* module_;
   std::uint64_t seed_;
   std::string path_;
+  typename B::Precision networks_;
+  std::shared_ptr<Conditions<B>> conditions_;
+  int map_ = -1;
+  bool rebuilt_ = false;
 };
 
 }  // namespace cnf

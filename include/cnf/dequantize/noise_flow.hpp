@@ -11,6 +11,7 @@
 // feature map of these extents, if there is one.
 #pragma once
 
+#include "cnf/compose/conditioned.hpp"
 #include "cnf/densities/diagonal_gaussian.hpp"
 #include "cnf/densities/standard_logistic.hpp"
 #include "cnf/dequantize/continuous.hpp"
@@ -78,9 +79,9 @@ template <class B, class NoiseFlow, Distribution Base, class Target, class F>
 struct BoundNoiseFlow {
   static_assert(Base != Distribution::uniform, "cnf: a noise flow starts from normal or logistic noise");
   using maps = NoiseMaps<Target, F>;
-  bound_t<NoiseFlow, B, Target, typename maps::type> flow;
+  Conditioned<NoiseFlow, B, Target, typename maps::type> noise;
 
-  explicit BoundNoiseFlow(Scope<B> scope) : flow(scope.child("noise")) {}
+  explicit BoundNoiseFlow(Scope<B> scope) : noise(scope.child("noise")) {}
 
   /// e for every element of y.
   static typename B::Tensor base(const typename B::Tensor& y, const NoiseRows& rows) {
@@ -89,7 +90,8 @@ struct BoundNoiseFlow {
 
   Noise<B> from_base(const typename B::Tensor& e, const typename B::Tensor& signs,
                      const Maps<B, F>& features) const {
-    auto out = flow.forward(Batch<B, Target>(e), maps::template make<B>(signs, features));
+    auto out =
+        noise.flow.forward(Batch<B, Target>(e), noise.prepare(maps::template make<B>(signs, features)));
     return {out.y.data, out.log_det + -log_density(e)};
   }
 

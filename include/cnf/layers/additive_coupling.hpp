@@ -2,6 +2,9 @@
 // log|det| = 0 by type.
 #pragma once
 
+#include <array>
+#include <utility>
+
 #include "cnf/layers/coupling.hpp"
 
 namespace cnf {
@@ -16,20 +19,28 @@ struct AdditiveCoupling {
   };
 
   template <class B, class In, class F>
-  struct Bound : detail::CouplingBound<B, Net, On<In, F>, 1> {
-    using Base = detail::CouplingBound<B, Net, On<In, F>, 1>;
+  struct Bound : detail::CouplingBound<B, Net, In, F, On<In, F>, 1> {
+    using Base = detail::CouplingBound<B, Net, In, F, On<In, F>, 1>;
     using Base::Base;
 
     Forward<B, AdditiveCoupling, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
       const auto z1 = Base::second(z);
-      const auto t = Base::net(z1, features.template condition<In>()).data;
-      return {.y = Batch<B, In>(B::concat(Base::first(z).data + t, z1.data))};
+      return {.y = Batch<B, In>(B::concat(Base::first(z).data + Base::raw(z1, features), z1.data))};
     }
 
     Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
       const auto y1 = Base::second(y);
-      const auto t = Base::net(y1, features.template condition<In>()).data;
-      return Batch<B, In>(B::concat(Base::first(y).data - t, y1.data));
+      return Batch<B, In>(B::concat(Base::first(y).data - Base::raw(y1, features), y1.data));
+    }
+
+    /// x from y, and forward again, with one run of the network (compose/reversible.hpp).
+    template <class Leaf>
+    auto rebuild(const Batch<B, In>& y, const Maps<B, F>& features, const Leaf& leaf) const {
+      const auto z1 = leaf([&] { return Base::second(y); });
+      const auto t = Base::raw(z1, features);
+      const auto z0 = leaf([&] { return Batch<B, typename Base::Changed>(Base::first(y).data - t); });
+      return std::pair(std::array{z0.data, z1.data}, Forward<B, AdditiveCoupling, In, F>{
+                                                         .y = Batch<B, In>(B::concat(z0.data + t, z1.data))});
     }
   };
 };

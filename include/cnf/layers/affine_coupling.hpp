@@ -8,6 +8,9 @@
 // h is the feature map with the layer's own extents; in an unconditional flow there is none.
 #pragma once
 
+#include <array>
+#include <utility>
+
 #include "cnf/layers/coupling.hpp"
 #include "cnf/layers/coupling_scale.hpp"
 
@@ -24,21 +27,28 @@ struct AffineCoupling {
   using On = detail::CouplingOn<Net, In, F, 2>;
 
   template <class B, class In, class F>
-  struct Bound : detail::CouplingBound<B, Net, On<In, F>, 2> {
-    using Base = detail::CouplingBound<B, Net, On<In, F>, 2>;
+  struct Bound : detail::CouplingBound<B, Net, In, F, On<In, F>, 2> {
+    using Base = detail::CouplingBound<B, Net, In, F, On<In, F>, 2>;
     using Base::Base;
 
     Forward<B, AffineCoupling, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
       const auto z1 = Base::second(z);
-      const auto [log_s, t] = scale_and_shift(z1, features);
-      return {.y = Batch<B, In>(B::concat(B::exp(log_s) * Base::first(z).data + t, z1.data)),
-              .log_det = B::sum(log_s)};
+      return changed(Base::first(z).data, z1, scale_and_shift(z1, features));
     }
 
     Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
       const auto y1 = Base::second(y);
-      const auto [log_s, t] = scale_and_shift(y1, features);
-      return Batch<B, In>(B::concat((Base::first(y).data - t) * B::exp(-log_s), y1.data));
+      return Batch<B, In>(
+          B::concat(restored(Base::first(y).data, scale_and_shift(y1, features)).data, y1.data));
+    }
+
+    /// x from y, and forward again, with one run of the network (compose/reversible.hpp).
+    template <class Leaf>
+    auto rebuild(const Batch<B, In>& y, const Maps<B, F>& features, const Leaf& leaf) const {
+      const auto z1 = leaf([&] { return Base::second(y); });
+      const auto net = scale_and_shift(z1, features);
+      const auto z0 = leaf([&] { return restored(Base::first(y).data, net); });
+      return std::pair(std::array{z0.data, z1.data}, changed(z0.data, z1, net));
     }
 
    private:
@@ -47,9 +57,20 @@ struct AffineCoupling {
     };
 
     ScaleAndShift scale_and_shift(const Batch<B, typename Base::Kept>& z1, const Maps<B, F>& features) const {
-      const auto raw = Base::net(z1, features.template condition<In>()).data;
+      const auto raw = Base::raw(z1, features);
       return {Scale::template log_scale<B>(B::channels_of(raw, 0, Base::changed)),
               B::channels_of(raw, Base::changed, Base::changed)};
+    }
+
+    static Forward<B, AffineCoupling, In, F> changed(const typename B::Tensor& z0,
+                                                     const Batch<B, typename Base::Kept>& z1,
+                                                     const ScaleAndShift& net) {
+      return {.y = Batch<B, In>(B::concat(B::exp(net.log_s) * z0 + net.t, z1.data)),
+              .log_det = B::sum(net.log_s)};
+    }
+
+    static Batch<B, typename Base::Changed> restored(const typename B::Tensor& y0, const ScaleAndShift& net) {
+      return Batch<B, typename Base::Changed>((y0 - net.t) * B::exp(-net.log_s));
     }
   };
 };

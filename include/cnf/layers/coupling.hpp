@@ -35,7 +35,7 @@ struct CouplingOn : Elementwise<In> {
   }
 };
 
-template <class B, class Net, class On, int PerChannel>
+template <class B, class Net, class In, class F, class On, int PerChannel>
 struct CouplingBound {
   using Changed = typename On::Changed;
   using Kept = typename On::Kept;
@@ -43,7 +43,12 @@ struct CouplingBound {
 
   typename Net::template Bound<B, Kept, typename On::Condition, PerChannel * changed> net;
 
-  explicit CouplingBound(Scope<B> scope) : net(scope.child("net")) {}
+  explicit CouplingBound(Scope<B> scope) : net(network_scope<F, In>(scope)) {}
+
+  /// What the network says, in the precision of the flow.
+  typename B::Tensor raw(const Batch<B, Kept>& z1, const Maps<B, F>& features) const {
+    return B::to_state(net(z1, features.template condition<In>()).data, z1.data);
+  }
 
   template <class Y>
   static Batch<B, Changed> first(const Y& y) {

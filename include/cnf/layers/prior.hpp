@@ -53,7 +53,7 @@ struct BasicPrior {
     };
     std::conditional_t<on::conditional, Conditional, Constant> net;
 
-    explicit Bound(Scope<B> scope) : net(scope.child("net")) {}
+    explicit Bound(Scope<B> scope) : net(detail::network_scope<F, In>(scope.precise())) {}
 
     Forward<B, BasicPrior, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
       const auto prior = prior_for(z, features);
@@ -67,7 +67,7 @@ struct BasicPrior {
    private:
     detail::Whitening<B> prior_for(const Batch<B, In>& like, const Maps<B, F>& features) const {
       if constexpr (on::conditional)
-        return {net.call({}, features.template condition<In>()).data, In::channels};
+        return {B::to_state(net.call({}, features.template condition<In>()).data, like.data), In::channels};
       else
         return {B::broadcast_channels(B::vector(net.bias), like.data), In::channels};
     }

@@ -50,7 +50,7 @@ struct BasicSplit {
 
     typename Net::template Bound<B, Half, typename on::Condition, 2 * half> net;
 
-    explicit Bound(Scope<B> scope) : net(scope.child("net")) {}
+    explicit Bound(Scope<B> scope) : net(detail::network_scope<F, In>(scope.precise())) {}
 
     Forward<B, BasicSplit, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
       const Batch<B, Half> z0(B::channels_of(z.data, 0, half));
@@ -67,7 +67,7 @@ struct BasicSplit {
 
    private:
     detail::Whitening<B> prior_given(const Batch<B, Half>& z0, const Maps<B, F>& features) const {
-      return {net(z0, features.template condition<In>()).data, half};
+      return {B::to_state(net(z0, features.template condition<In>()).data, z0.data), half};
     }
   };
 };

@@ -11,6 +11,7 @@
 // error there.
 #pragma once
 
+#include "cnf/compose/conditioned.hpp"
 #include "cnf/core/describe.hpp"
 #include "cnf/densities/diagonal_gaussian.hpp"
 #include "cnf/dequantize/continuous.hpp"
@@ -72,22 +73,22 @@ struct ConditionalFlow {
   template <class B>
   struct Bound {
     typename Extractor::template Bound<B, Input> extractor;
-    bound_t<Flow, B, Target, features> flow;
+    Conditioned<Flow, B, Target, features> conditioned;
     typename Dequantizer::template Bound<B, Target, features> dequantizer;
 
     explicit Bound(Scope<B> scope)
         : extractor(scope.child("extractor")),
-          flow(scope.child("flow")),
+          conditioned(scope.child("flow")),
           dequantizer(scope.child("dequantizer")) {}
 
-    Maps<B, features> prepare(const Batch<B, Input>& x) const { return extractor(x); }
+    Maps<B, features> prepare(const Batch<B, Input>& x) const { return conditioned.prepare(extractor(x)); }
 
     template <class Watch = NoWatch>
     typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h,
                                    const NoiseRows& rows, const Watch& watch = {}) const {
       auto dequantized = dequantizer.dequantize(y, h, rows);
       watch.named("dequantizer").template saw<Dequantizer>(dequantized);
-      const auto out = forward_watched<Flow>(flow, dequantized.v, h, watch.named("flow"));
+      const auto out = forward_watched<Flow>(conditioned.flow, dequantized.v, h, watch.named("flow"));
       auto sum = dequantized.log_det + standard_normal_log_density<B>(out.y.data);
       for (const auto& latent : out.latents.data) sum = sum + standard_normal_log_density<B>(latent);
       return out.log_det + sum;
@@ -95,15 +96,15 @@ struct ConditionalFlow {
 
     Maps<B, latents> encode(const Batch<B, Target>& y, const Maps<B, features>& h,
                             const NoiseRows& rows) const {
-      auto out = flow.forward(dequantizer.dequantize(y, h, rows).v, h);
+      auto out = conditioned.flow.forward(dequantizer.dequantize(y, h, rows).v, h);
       return joined(std::move(out.latents),
                     Maps<B, Latents<output_t<Flow, Target, features>>>{.data = {out.y.data}});
     }
 
     Batch<B, Target> decode(const Maps<B, latents>& z, const Maps<B, features>& h) const {
       constexpr int emitted = latents::count - 1;
-      return dequantizer.quantize(
-          flow.inverse(z.template get<emitted>(), stretch<typename ConditionalFlow::flow::latents, 0>(z), h));
+      return dequantizer.quantize(conditioned.flow.inverse(
+          z.template get<emitted>(), stretch<typename ConditionalFlow::flow::latents, 0>(z), h));
     }
   };
 };

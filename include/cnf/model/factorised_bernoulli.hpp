@@ -137,9 +137,12 @@ struct FactorisedBernoulli {
     };
     Heads<maps> heads;
 
-    explicit Bound(Scope<B> scope) : extractor(scope.child("extractor")), heads(scope.child("head")) {}
+    explicit Bound(Scope<B> scope)
+        : extractor(scope.child("extractor")), heads(scope.child("head").precise()) {}
 
-    Maps<B, features> prepare(const Batch<B, Input>& x) const { return {.data = {heads(extractor(x))}}; }
+    Maps<B, features> prepare(const Batch<B, Input>& x) const {
+      return {.data = {B::to_state(heads(extractor(x)), x.data)}};
+    }
 
     template <class Watch = NoWatch>
     typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h, const NoiseRows&,

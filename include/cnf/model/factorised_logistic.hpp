@@ -83,11 +83,11 @@ struct FactorisedLogistic {
     Conv<B> to_parameters;
 
     explicit Bound(Scope<B> scope)
-        : extractor(scope.child("extractor")), to_parameters(scope.child("head"), head()) {}
+        : extractor(scope.child("extractor")), to_parameters(scope.child("head").precise(), head()) {}
 
     Maps<B, features> prepare(const Batch<B, Input>& x) const {
       const auto maps = extractor(x);
-      auto raw = to_parameters(maps.data[body::index]);
+      auto raw = B::to_state(to_parameters(maps.data[body::index]), x.data);
       for (int factor = upscale; factor > 1; factor /= 2) raw = B::depth_to_space(raw);
       if constexpr (has_base)
         raw = B::concat(B::channels_of(raw, 0, Target::channels) + maps.data[base_index],

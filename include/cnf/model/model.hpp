@@ -87,11 +87,13 @@ class Model : public B::Module {
   using LatentMaps = Maps<B, typename Spec::latents>;
 
   struct Options {
-    std::uint64_t seed = 0;  // of the initial parameters
+    std::uint64_t seed = 0;   // of the initial parameters
+    bool reversible = false;  // train every Repeat without storing activations (compose/reversible.hpp)
     typename B::Placement placement{};
   };
 
-  explicit Model(const Options& options = {}) : bound_(Scope<B>(*this, options.seed)) {
+  explicit Model(const Options& options = {})
+      : bound_(Scope<B>(*this, options.seed, B::networks(options.placement)).rebuilt(options.reversible)) {
     B::place(*this, options.placement);
     B::for_each_parameter(*this, [&](const std::string&, const typename B::Parameter& p) {
       if (!anchored_) anchor_ = p;

@@ -3,6 +3,8 @@
 //   Conv<B>(scope, {.in = 3, .out = 128})    3x3, keeps the size; weight (out, in, k, k), bias (out)
 //   JointConv<B>(scope, {...}, condition)    convolves [z, h], as a sum of two: nothing is concatenated
 //
+// They compute in the precision that the scope names for networks.
+//
 // Weights start uniform on +-1/sqrt(fan-in) (LibTorch's default), or at zero.
 #pragma once
 
@@ -39,28 +41,33 @@ template <class B>
 struct Conv {
   ConvShape shape;
   typename B::Parameter weight, bias;
+  typename B::Precision precision;
 
   Conv(Scope<B> scope, ConvShape s)
       : shape(s),
         weight(detail::conv_parameter(scope, "weight", {s.out, s.in, s.kernel, s.kernel}, fan_in(s), s.zero)),
-        bias(detail::conv_parameter(scope, "bias", {s.out}, fan_in(s), s.zero)) {}
+        bias(detail::conv_parameter(scope, "bias", {s.out}, fan_in(s), s.zero)),
+        precision(scope.networks()) {}
 
   typename B::Tensor operator()(const typename B::Tensor& x) const {
-    return B::conv2d(x, weight, &bias, shape.stride, shape.padding());
+    return B::conv2d(B::to_network(x, precision, weight), weight, &bias, shape.stride, shape.padding());
   }
 
   static int fan_in(const ConvShape& s) { return s.in * s.kernel * s.kernel; }
 };
 
-/// shape.in counts the channels of z; `condition` those of h. Either may be zero, not both with a result that
-/// has no size.
+/// The first convolution of a network inside a layer. shape.in counts the channels of z; `condition` those of
+/// the feature map. Either may be zero, not both. What it does to the map is shared: core/conditions.hpp.
 template <class B>
 struct JointConv {
   ConvShape shape;
   int condition;
   typename B::Parameter weight, features, bias;
+  typename B::Precision precision;
+  typename Conditions<B>::Slot slot;
 
-  JointConv(Scope<B> scope, ConvShape s, int condition_channels) : shape(s), condition(condition_channels) {
+  JointConv(Scope<B> scope, ConvShape s, int condition_channels)
+      : shape(s), condition(condition_channels), precision(scope.networks()) {
     const int fan_in = (s.in + condition) * s.kernel * s.kernel;
     if (s.in > 0)
       weight = detail::conv_parameter(scope, "weight", {s.out, s.in, s.kernel, s.kernel}, fan_in, s.zero);
@@ -68,13 +75,18 @@ struct JointConv {
       features =
           detail::conv_parameter(scope, "features", {s.out, condition, s.kernel, s.kernel}, fan_in, s.zero);
     bias = detail::conv_parameter(scope, "bias", {s.out}, fan_in, s.zero);
+    if (condition > 0) slot = scope.rebuilt(scope.is_rebuilt() || s.in == 0).share(features, bias, s.kernel);
   }
 
-  typename B::Tensor operator()(const typename B::Tensor& z, const typename B::Tensor& h) const {
-    if (condition == 0) return B::conv2d(z, weight, &bias, 1, shape.padding());
-    auto from_features = B::conv2d(h, features, &bias, 1, shape.padding());
-    if (shape.in == 0) return from_features;
-    return B::conv2d(z, weight, nullptr, 1, shape.padding()) + from_features;
+  template <class In, class Seen>
+  typename B::Tensor operator()(const Batch<B, In>& z, const SeenMap<B, Seen>& h) const {
+    if (condition == 0)
+      return B::conv2d(B::to_network(z.data, precision, bias), weight, &bias, 1, shape.padding());
+    if (shape.in == 0 && !h.share(slot))
+      return B::conv2d(B::to_network(h.data, precision, bias), features, &bias, 1, shape.padding());
+    return B::joint_conv(B::to_network(z.data, precision, bias), weight,
+                         B::to_network(h.data, precision, bias), features, bias, h.share(slot),
+                         shape.padding());
   }
 
   static constexpr long parameters(ConvShape s, int condition_channels) {

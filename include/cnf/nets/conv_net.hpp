@@ -44,8 +44,8 @@ struct ConvNet {
           conv2(scope.child("conv2"), middle()),
           conv3(scope.child("conv3"), last(Out)) {}
 
-    Batch<B, with_channels<In, Out>> operator()(const Batch<B, In>& z, const Batch<B, Condition>& h) const {
-      return Batch<B, with_channels<In, Out>>(conv3(B::relu(conv2(B::relu(conv1(z.data, h.data))))));
+    Batch<B, with_channels<In, Out>> operator()(const Batch<B, In>& z, const SeenMap<B, Condition>& h) const {
+      return Batch<B, with_channels<In, Out>>(conv3(B::relu(conv2(B::relu(conv1(z, h))))));
     }
   };
 };

@@ -40,8 +40,8 @@ struct InstanceNormNet {
         : conv1(scope.child("conv1"), first(In::channels), Condition::channels),
           conv2(scope.child("conv2"), last(Out)) {}
 
-    Batch<B, with_channels<In, Out>> operator()(const Batch<B, In>& z, const Batch<B, Condition>& h) const {
-      return Batch<B, with_channels<In, Out>>(conv2(B::relu(B::instance_norm(conv1(z.data, h.data)))));
+    Batch<B, with_channels<In, Out>> operator()(const Batch<B, In>& z, const SeenMap<B, Condition>& h) const {
+      return Batch<B, with_channels<In, Out>>(conv2(B::relu(B::instance_norm(conv1(z, h)))));
     }
   };
 };

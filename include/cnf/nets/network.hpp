@@ -9,11 +9,12 @@
 //     template <class B, class In, class Condition, int Out>
 //     struct Bound {
 //       explicit Bound(Scope<B>);
-//       Batch<B, output> operator()(const Batch<B, In>&, const Batch<B, Condition>&) const;
+//       Batch<B, output> operator()(const Batch<B, In>&, const SeenMap<B, Condition>&) const;
 //     };
 //   };
 //
-// The last map of a network inside a flow starts at zero, so that a new flow is close to the identity.
+// The scope tells in which precision it should compute and where it may share the convolution of its map; a
+// network that starts with JointConv (nets/conv.hpp) does both. The last map of a network inside a flow starts at zero, so that a new flow is close to the identity.
 #pragma once
 
 #include "cnf/core/layer.hpp"
@@ -27,6 +28,12 @@ concept NetworkSpec = requires {
 };
 
 namespace detail {
+
+/// The scope of the network of a layer on In.
+template <class F, class In, class B>
+Scope<B> network_scope(const Scope<B>& layer) {
+  return layer.child("net").seeing(matching_map<F, In>::index);
+}
 
 /// Whether a network returns exactly the Out channels that its layer needs, at the layer's extents.
 template <class Net, class In, class Condition, int Out>

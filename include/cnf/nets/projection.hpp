@@ -33,8 +33,8 @@ struct Projection {
 
     explicit Bound(Scope<B> scope) : only(scope, conv(In::channels, Out), Condition::channels) {}
 
-    Batch<B, with_channels<In, Out>> operator()(const Batch<B, In>& z, const Batch<B, Condition>& h) const {
-      return Batch<B, with_channels<In, Out>>(only(z.data, h.data));
+    Batch<B, with_channels<In, Out>> operator()(const Batch<B, In>& z, const SeenMap<B, Condition>& h) const {
+      return Batch<B, with_channels<In, Out>>(only(z, h));
     }
   };
 };

@@ -32,6 +32,12 @@ struct Backend {
 
   struct Placement {};
 
+  /// Networks compute in T.
+  struct Precision {
+    bool operator==(const Precision&) const = default;
+  };
+  static Precision networks(const Placement&) { return {}; }
+
   // Shapes.
   static long samples(const Tensor& x) { return x.n; }
   static long channels(const Tensor& x) { return x.channels(); }
@@ -42,6 +48,7 @@ struct Backend {
   struct NoGradients {
     NoGradients() {}
   };
+  static bool gradients_enabled() { return false; }
 
   static Module& child(Module& parent, const std::string& name) {
     for (auto& [known, module] : parent.children)
@@ -256,6 +263,23 @@ struct Backend {
     return eigen::conv2d(x, weight, bias, stride, padding);
   }
 
+  static const Tensor& to_network(const Tensor& x, const Precision&, const Parameter&) { return x; }
+  static const Tensor& to_state(const Tensor& raw, const Tensor&) { return raw; }
+  static std::vector<Tensor> shared_convs(const Tensor& h, const std::vector<Parameter>& weights,
+                                          const std::vector<Parameter>& biases, int padding,
+                                          const Precision&) {
+    std::vector<Tensor> all;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      all.push_back(conv2d(h, weights[i], &biases[i], 1, padding));
+    return all;
+  }
+  static Tensor joint_conv(const Tensor& z, const Parameter& weight, const Tensor& h,
+                           const Parameter& features, const Parameter& bias, const Tensor* shared,
+                           int padding) {
+    const auto from_features = shared ? repeated(*shared, h.n) : conv2d(h, features, &bias, 1, padding);
+    return z.n == 0 ? from_features : conv2d(z, weight, nullptr, 1, padding) + from_features;
+  }
+
   // Small matrices, in double.
   static PerSample log_abs_det(const Matrix& w) {
     const Eigen::PartialPivLU<Eigen::MatrixXd> lu(w.template cast<double>());
@@ -312,6 +336,8 @@ struct Backend {
   static void place(Module&, const Placement&) {}
 
  private:
+  static Tensor repeated(const Tensor& x, long n) { return x.n == n ? x : repeat_samples(x, n / x.n); }
+
   /// visit(column of the small image, corner dy*2 + dx, column of the large image) for every pixel of the
   /// large one.
   template <class Visit>

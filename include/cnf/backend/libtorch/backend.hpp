@@ -12,19 +12,21 @@
 #include <array>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cnf/backend/cubic.hpp"
+#include "cnf/backend/libtorch/instance_norm.hpp"
+#include "cnf/backend/libtorch/joint_conv.hpp"
+#include "cnf/backend/libtorch/layout.hpp"
+#include "cnf/backend/libtorch/reversible.hpp"
 #include "cnf/backend/libtorch/small_matrix.hpp"
 #include "cnf/core/error.hpp"
 #include "cnf/core/noise.hpp"
 #include "cnf/io/dtype.hpp"
 
 namespace cnf::libtorch {
-
-/// Added to the variance, as everywhere.
-inline constexpr double instance_norm_epsilon = 1e-5;
 
 struct Backend {
   using Tensor = at::Tensor;
@@ -33,11 +35,17 @@ struct Backend {
   using Matrix = at::Tensor;
   using Module = torch::nn::Module;
 
-  /// Where and in which precision a model lives.
+  /// In which precision networks compute; none: in that of their parameters.
+  using Precision = std::optional<at::ScalarType>;
+
+  /// Where and in which precision a model lives. `networks = at::kBFloat16`: extractor and coupling networks
+  /// compute in bfloat16; parameters, the flow's state, log-dets and priors stay in `dtype`.
   struct Placement {
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
+    Precision networks{};
   };
+  static Precision networks(const Placement& p) { return p.networks; }
 
   // Shapes; anything but four dimensions is an Error.
   static long samples(const Tensor& x) { return extent(x, 0); }
@@ -47,6 +55,7 @@ struct Backend {
 
   // Modules and parameters.
   using NoGradients = at::NoGradGuard;
+  static bool gradients_enabled() { return at::GradMode::is_enabled(); }
 
   static Module& child(Module& parent, const std::string& name) {
     const auto children = parent.named_children();
@@ -58,6 +67,7 @@ struct Backend {
                                  std::vector<double> values, bool trained) {
     const std::vector<std::int64_t> shape(sizes.begin(), sizes.end());
     auto tensor = at::from_blob(values.data(), shape, at::kDouble).clone();
+    if (shape.size() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
     return trained ? module.register_parameter(name, std::move(tensor))
                    : module.register_buffer(name, std::move(tensor));
   }
@@ -114,8 +124,11 @@ struct Backend {
   static Tensor softplus(const Tensor& x) {
     return -at::log_sigmoid(-x);
   }  // at::softplus drops exp(-x) beyond 20
-  static Tensor relu(const Tensor& x) { return at::relu(x); }
-  static Tensor leaky_relu(const Tensor& x, double slope) { return at::leaky_relu(x, slope); }
+  /// In place where nothing else has the argument's numbers.
+  static Tensor relu(Tensor x) { return is_ours(x) ? at::relu_(x) : at::relu(x); }
+  static Tensor leaky_relu(Tensor x, double slope) {
+    return is_ours(x) ? at::leaky_relu_(x, slope) : at::leaky_relu(x, slope);
+  }
   static Tensor log1m_exp(const Tensor& x) { return at::log(-at::expm1(x)); }
   static Tensor round(const Tensor& x) { return at::round(x); }
   static Tensor floor(const Tensor& x) { return at::floor(x); }
@@ -129,7 +142,7 @@ struct Backend {
   }
 
   // Sums: per sample (N), and of a parameter (one number for all samples).
-  static PerSample sum(const Tensor& x) { return x.flatten(1).sum(1); }
+  static PerSample sum(const Tensor& x) { return x.sum({1, 2, 3}); }
   static PerSample total(const Tensor& v) { return v.sum(); }
   static PerSample per_sample(const PerSample& p, long n) { return p.expand({n}); }
   /// log sum exp(power * w) per sample, over chunks of a few w for each of n samples (sample by sample).
@@ -201,18 +214,50 @@ struct Backend {
     return crop(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}), height, width);
   }
 
-  // Networks.
-  /// Zero mean and unit variance per sample and channel.
-  static Tensor instance_norm(const Tensor& x) {
-    const auto n = x.size(0), c = x.size(1);
-    const auto one = x.contiguous().view({1, n * c, x.size(2), x.size(3)});
-    return at::batch_norm(one, {}, {}, {}, {}, /*training=*/true, 0.0, instance_norm_epsilon, /*cudnn=*/true)
-        .view_as(x);
+  // Networks: channels-last, in a precision of their own; the flow's state is contiguous.
+  /// x as a network with this parameter wants it.
+  static Tensor to_network(const Tensor& x, const Precision& precision, const Parameter& p) {
+    return x.defined()
+               ? x.to(precision.value_or(p.scalar_type()), false, false, at::MemoryFormat::ChannelsLast)
+               : x;
+  }
+  static Tensor to_state(const Tensor& raw, const Tensor& like) {
+    return LeaveNetwork::apply(raw, like.scalar_type());
   }
   static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
                        int padding) {
-    return at::conv2d(x, weight, bias ? *bias : Tensor(), stride, padding);
+    return at::conv2d(x, weight.to(x.scalar_type()), bias ? bias->to(x.scalar_type()) : Tensor(), stride,
+                      padding);
   }
+  /// conv(h, weight) + bias for each of several weights, without history.
+  static std::vector<Tensor> shared_convs(const Tensor& h, const std::vector<Parameter>& weights,
+                                          const std::vector<Parameter>& biases, int padding,
+                                          const Precision& precision) {
+    at::NoGradGuard no_grad;
+    const auto input = to_network(h, precision, weights[0]);
+    std::vector<std::int64_t> sizes;
+    std::vector<Tensor> w, b;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      sizes.push_back(weights[i].size(0));
+      w.push_back(weights[i].to(input.scalar_type()));
+      b.push_back(biases[i].to(input.scalar_type()));
+    }
+    return at::conv2d(input, at::cat(w), at::cat(b), 1, padding).split_with_sizes(sizes, 1);
+  }
+  /// conv(z, weight) + conv(h, features) + bias; `shared`, where there is one, is the second with the bias,
+  /// from as many samples as z or from fewer.
+  static Tensor joint_conv(const Tensor& z, const Parameter& weight, const Tensor& h,
+                           const Parameter& features, const Parameter& bias, const Tensor* shared,
+                           int padding) {
+    return libtorch::joint_conv(z, weight, h, features, bias, shared, padding);
+  }
+  /// The result of a bound Reversible<L>, with gradients by rebuilding (reversible.hpp).
+  template <class Bound, class X, class Maps>
+  static typename Bound::Result rebuilt_backward(const Bound& bound, const X& x, const Maps& features) {
+    return libtorch::rebuilt_backward(bound, x, features);
+  }
+  /// Zero mean and unit variance per sample and channel.
+  static Tensor instance_norm(const Tensor& x) { return InstanceNorm::apply(x); }
 
   // Small matrices.
   static PerSample log_abs_det(const Matrix& w) {
@@ -277,6 +322,11 @@ struct Backend {
     return long(x.size(dimension));
   }
   static Tensor column(const Tensor& v) { return v.view({1, -1, 1, 1}); }
+
+  /// An intermediate result that only the caller's argument holds.
+  static bool is_ours(const Tensor& x) {
+    return x.use_count() == 1 && x.storage().use_count() == 1 && !(x.requires_grad() && x.is_leaf());
+  }
 };
 
 }  // namespace cnf::libtorch

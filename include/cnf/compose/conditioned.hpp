@@ -1,0 +1,25 @@
+// A bound flow together with the convolutions of its feature maps that its networks share.
+//
+//   Conditioned<Flow, B, In, F> part(scope);
+//   const auto h = part.prepare(maps);          // once for these maps
+//   part.flow.forward(x, h);  part.flow.inverse(y, latents, h);
+#pragma once
+
+#include "cnf/core/layer.hpp"
+
+namespace cnf {
+
+template <class Flow, class B, class In, class F>
+struct Conditioned {
+  std::shared_ptr<Conditions<B>> conditions = std::make_shared<Conditions<B>>();
+  bound_t<Flow, B, In, F> flow;
+
+  explicit Conditioned(Scope<B> scope) : flow(scope.sharing(conditions)) {}
+
+  Maps<B, F> prepare(Maps<B, F> maps) const {
+    maps.prepared = conditions->prepare(maps.data);
+    return maps;
+  }
+};
+
+}  // namespace cnf
