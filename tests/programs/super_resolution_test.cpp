@@ -117,6 +117,28 @@ TEST_CASE("training is a function of the seed") {
   CHECK((checkpoint_in(folder / "a").tensors != checkpoint_in(folder / "c").tensors));
 }
 
+TEST_CASE(
+    "pieces of a batch, rebuilt activations and bfloat16 networks are ways to compute the same training") {
+  const TemporaryFolder folder;
+  const auto bpd_after = [&](const std::string& name, const Arguments& options) {
+    Arguments all{
+        "train",   "--data", trained().photographs, "--out", folder / name, "--steps", "20", "--batch", "4",
+        "--patch", "16",     "--threads",           "1"};
+    all.insert(all.end(), options.begin(), options.end());
+    const auto done = run(super_resolution(all));
+    REQUIRE_MESSAGE(done.status == 0, done.err);
+    const auto log = content(folder / name / "log.jsonl");
+    return nlohmann::json::parse(log.substr(0, log.find('\n'))).at("smooth_bpd").get<double>();
+  };
+  const double whole = bpd_after("whole", {});
+  CHECK(bpd_after("pieces", {"--micro-batch", "1"}) == doctest::Approx(whole).epsilon(1e-3));
+  CHECK(bpd_after("tried", {"--micro-batch", "auto"}) == doctest::Approx(whole).epsilon(1e-3));
+  CHECK(bpd_after("rebuilt", {"--reversible"}) == doctest::Approx(whole).epsilon(1e-3));
+  CHECK(bpd_after("half", {"--precision", "bfloat16"}) == doctest::Approx(whole).epsilon(0.02));
+  CHECK(bpd_after("all", {"--precision", "bfloat16", "--reversible", "--micro-batch", "2"}) ==
+        doctest::Approx(whole).epsilon(0.02));
+}
+
 TEST_CASE("Ctrl-C keeps the work, and a resumed training ends where an uninterrupted one does") {
   const TemporaryFolder folder;
   const Arguments steps{"--steps", "100"};

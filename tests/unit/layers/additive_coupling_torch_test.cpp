@@ -35,7 +35,7 @@ TEST_CASE("AdditiveCoupling: y0 = z0 + t, y1 = z1, the identity at the start") {
 
   cnf::testing::perturb(module, 1, 0.5);
   const auto y = layer.forward(x, h).y.data;
-  const auto t = layer.net(cnf::Batch<B, Shape<3, 3, 4>>(x.data.narrow(1, 2, 3)), h.get<0>()).data;
+  const auto t = layer.net(cnf::Batch<B, Shape<3, 3, 4>>(x.data.narrow(1, 2, 3)), h.condition<In>()).data;
   REQUIRE(t.size(1) == 2);
   CHECK(difference(y.narrow(1, 0, 2), x.data.narrow(1, 0, 2) + t) < 1e-14);
   CHECK(y.narrow(1, 2, 3).equal(x.data.narrow(1, 2, 3)));

@@ -56,7 +56,7 @@ TEST_CASE_FIXTURE(Fixture, "AffineCoupling is exactly the identity at the start"
 TEST_CASE_FIXTURE(Fixture, "AffineCoupling: y0 = s z0 + t, y1 = z1, log_det = sum log s, |log s| <= 2") {
   cnf::testing::perturb(module, 1, 0.5);
   const auto out = layer.forward(x, h);
-  const auto raw = layer.net(cnf::Batch<B, Shape<3, 3, 4>>(x.data.narrow(1, 2, 3)), h.get<0>()).data;
+  const auto raw = layer.net(cnf::Batch<B, Shape<3, 3, 4>>(x.data.narrow(1, 2, 3)), h.condition<In>()).data;
   const auto log_s = 2 * at::tanh(raw.narrow(1, 0, 2) / 2), t = raw.narrow(1, 2, 2);
   CHECK(difference(out.y.data.narrow(1, 0, 2), log_s.exp() * x.data.narrow(1, 0, 2) + t) < 1e-13);
   CHECK(out.y.data.narrow(1, 2, 3).equal(x.data.narrow(1, 2, 3)));
