@@ -15,7 +15,7 @@
 #include "model.hpp"
 #include "photographs.hpp"
 #include "resize.hpp"
-#include "support/device.hpp"
+#include "support/computing.hpp"
 #include "support/picture.hpp"
 #include "support/program.hpp"
 
@@ -30,9 +30,9 @@ constexpr int picture_rows = 5, picture_crop = 96;  // rows of the picture, and 
 struct Options {
   std::filesystem::path checkpoint, baseline, data, json, pictures;
   std::vector<double> temperatures{0, 0.5, 0.8, 1};
-  int crops = 1000, largest = 0, threads = 0;
+  int crops = 1000, largest = 0;
   std::uint64_t seed = 1;
-  std::string device = "cpu";
+  support::Computing computing;
 };
 
 /// PSNR and SSIM of one method, averaged over images.
@@ -93,7 +93,7 @@ Bits bits_per_dim(const AnyModel& model, const Options& o, int size, at::Device 
     const int n = std::min(10, o.crops - first);
     const auto crops = photographs.random_crops(n, size, o.seed, std::uint32_t(first), /*mirror=*/false);
     const auto values =
-        model.bits_per_dim(crops.x.to(device), crops.y.to(device), o.seed + std::uint64_t(first))
+        model.bits_per_dim(crops.x.to(device), crops.y.to(device), {.seed = o.seed + std::uint64_t(first)})
             .to(at::kCPU, at::kDouble);
     bpd.insert(bpd.end(), values.data_ptr<double>(), values.data_ptr<double>() + n);
   }
@@ -160,12 +160,13 @@ void run(const Options& o) {
     throw cnf::Error("expected --largest of 0 or at least " + std::to_string(smallest) + ", got " +
                      std::to_string(o.largest));
   const auto paths = support::find_images(o.data);
-  const auto device = support::choose_device(o.device, o.threads);
+  const auto placement = support::place(o.computing);
+  const auto device = placement.device;
   std::vector<std::unique_ptr<AnyModel>> models;
   std::vector<Report> reports;
   for (const auto& file : {o.checkpoint, o.baseline}) {
     if (file.empty()) continue;
-    models.push_back(open_model(file, device));
+    models.push_back(open_model(file, placement));
     reports.push_back({.name = choice_of(file).model,
                        .bits = {},
                        .likelihood = to_string(models.back()->likelihood()),
@@ -265,8 +266,7 @@ void add_evaluate(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--json", o->json, "file for the numbers");
   c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
-  support::add_threads(*c, o->threads);
-  support::add_device(*c, o->device);
+  support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }
 

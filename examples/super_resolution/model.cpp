@@ -15,8 +15,9 @@ class Instance final : public support::Holding<AnyModel, Spec> {
  public:
   using support::Holding<AnyModel, Spec>::Holding;
 
-  at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
-    return this->model_.given(normalised(x)).bits_per_dim(y, {.seed = seed}).values;
+  at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y,
+                          const cnf::NoiseOptions& noise) const override {
+    return this->model_.given(normalised(x)).bits_per_dim(y, noise).values;
   }
   void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
               const std::function<void(std::size_t, const at::Tensor&)>& take) const override {
@@ -70,9 +71,9 @@ std::string table_text(const std::vector<cnf::LayerRow>& rows) {
 
 }  // namespace
 
-std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device) {
+std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelOptions& options) {
   std::unique_ptr<AnyModel> model;
-  with_spec(choice, [&]<class Spec>() { model = std::make_unique<Instance<Spec>>(seed, device); });
+  with_spec(choice, [&]<class Spec>() { model = std::make_unique<Instance<Spec>>(options); });
   return model;
 }
 
@@ -88,8 +89,9 @@ Choice choice_of(const std::filesystem::path& checkpoint) {
   return found;
 }
 
-std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device) {
-  auto model = make_model(choice_of(checkpoint), 0, device);
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
+                                     const cnf::libtorch::Backend::Placement& placement) {
+  auto model = make_model(choice_of(checkpoint), {.placement = placement});
   model->load(checkpoint);
   model->module().eval();
   return model;

@@ -1,7 +1,7 @@
 // A model of the program behind one face, so that commands are compiled once and not once per architecture.
 //
-//   auto model = make_model({.config = "small", .model = "cnf"}, 1, at::kCPU);
-//   auto model = open_model("model.safetensors", at::kCPU);          the architecture that the file names
+//   auto model = make_model({.config = "small", .model = "cnf"}, {.seed = 1});
+//   auto model = open_model("model.safetensors", {});          the architecture that the file names
 //
 // x: (N, 3, h, w) low resolution, y: (N, 3, 2h, 2w), both 0 .. 255. Errors: cnf::Error of one line.
 #pragma once
@@ -28,7 +28,8 @@ struct Choice {
 class AnyModel : public support::AnyModel {
  public:
   /// Bits per dimension, (N).
-  virtual at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
+  virtual at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y,
+                                  const cnf::NoiseOptions& noise) const = 0;
   /// Calls take(i, samples) for each of the options; the features of x are computed once for all.
   virtual void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
                       const std::function<void(std::size_t, const at::Tensor&)>& take) const = 0;
@@ -36,10 +37,11 @@ class AnyModel : public support::AnyModel {
   virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
 };
 
-std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device);
+std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelOptions& options);
 
 /// The model of a checkpoint, with its parameters, in evaluation mode.
-std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device);
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
+                                     const cnf::libtorch::Backend::Placement& placement);
 
 /// The choice that a checkpoint was trained with.
 Choice choice_of(const std::filesystem::path& checkpoint);

@@ -6,7 +6,7 @@
 #include "commands.hpp"
 #include "model.hpp"
 #include "photographs.hpp"
-#include "support/device.hpp"
+#include "support/computing.hpp"
 #include "support/program.hpp"
 
 namespace super_resolution {
@@ -15,9 +15,9 @@ namespace {
 struct Options {
   std::filesystem::path checkpoint, input, output;
   double temperature = 0.8;
-  int count = 1, threads = 0;
+  int count = 1;
   std::uint64_t seed = 0;
-  std::string device = "cpu";
+  support::Computing computing;
 };
 
 /// out.png for one sample; out-1.png, out-2.png, ... for several.
@@ -33,8 +33,9 @@ void run(const Options& o) {
   if (image.height < 2 || image.width < 2)
     throw cnf::Error("expected an image of at least 2x2 pixels, got " + o.input.string() + " of " +
                      std::to_string(image.height) + "x" + std::to_string(image.width));
-  const auto device = support::choose_device(o.device, o.threads);
-  const auto model = open_model(o.checkpoint, device);
+  const auto placement = support::place(o.computing);
+  const auto device = placement.device;
+  const auto model = open_model(o.checkpoint, placement);
   const auto x = to_tensor(image).to(device);
   std::vector<cnf::SampleOptions> draws;
   for (int i = 0; i < o.count; ++i)
@@ -67,8 +68,7 @@ void add_sample(CLI::App& app) {
   c->add_option("--seed", o->seed, "same seed, same file")
       ->check(support::not_negative())
       ->capture_default_str();
-  support::add_threads(*c, o->threads);
-  support::add_device(*c, o->device);
+  support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }
 

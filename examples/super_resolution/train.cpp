@@ -2,11 +2,12 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <utility>
 
 #include "commands.hpp"
 #include "model.hpp"
 #include "photographs.hpp"
-#include "support/device.hpp"
+#include "support/computing.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -16,9 +17,9 @@ namespace {
 struct Options {
   std::filesystem::path data, out, validation;
   Choice choice;
-  int patch = 32, threads = 0, crops = 128;
+  int patch = 32, crops = 128;
   std::uint64_t seed = 1;
-  std::string device = "cpu";
+  support::Computing computing;
   double held_out = 0.1;
   bool resume = false;
   support::TrainingOptions training;
@@ -48,9 +49,11 @@ void run(Options o) {
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
   const auto images = divide(o);
   const auto checkpoint = support::prepare_folder(o.out, o.resume);
-  const auto device = support::choose_device(o.device, o.threads);
+  const auto placement = support::place(o.computing);
+  const auto device = placement.device;
 
-  auto model = make_model(o.choice, o.seed, device);
+  auto model =
+      make_model(o.choice, {.seed = o.seed, .placement = placement, .reversible = o.training.reversible});
   cnf::io::CheckpointExtras resumed;
   if (o.resume) resumed = model->load(checkpoint);
 
@@ -66,9 +69,14 @@ void run(Options o) {
 
   o.training.folder = o.out;
   support::TrainingHooks hooks;
-  hooks.loss = [&](std::int64_t step) {
-    const auto crops = batch(step);
-    return model->bits_per_dim(crops.x, crops.y, support::noise_seed(o.seed, step)).mean();
+  Crops now;
+  std::int64_t step_now = -1;
+  hooks.loss = [&](std::int64_t step, long first, long count) {
+    if (std::exchange(step_now, step) != step) now = batch(step);
+    return model
+        ->bits_per_dim(now.x.narrow(0, first, count), now.y.narrow(0, first, count),
+                       {.seed = support::noise_seed(o.seed, step), .first_input = first})
+        .mean();
   };
   hooks.diagnose = [&](std::int64_t step) {
     const auto crops = batch(step);
@@ -82,7 +90,9 @@ void run(Options o) {
       double sum = 0;
       for (std::int64_t i = 0; i < o.crops; i += 32) {
         const auto n = std::min<std::int64_t>(32, o.crops - i);
-        sum += model->bits_per_dim(held_out->x.narrow(0, i, n), held_out->y.narrow(0, i, n), std::uint64_t(i))
+        sum += model
+                   ->bits_per_dim(held_out->x.narrow(0, i, n), held_out->y.narrow(0, i, n),
+                                  {.seed = std::uint64_t(i)})
                    .sum()
                    .item<double>();
       }
@@ -121,9 +131,6 @@ void add_train(CLI::App& app) {
   c->add_option("--patch", o->patch, "size of the training crops, pixels of high resolution")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--batch", o->training.batch, "crops in a step")
-      ->check(support::positive())
-      ->capture_default_str();
   c->add_option("--steps", o->training.steps, "steps in all")
       ->check(support::positive())
       ->capture_default_str();
@@ -131,8 +138,7 @@ void add_train(CLI::App& app) {
       ->check(support::not_negative())
       ->capture_default_str();
   support::add_training(*c, o->training, o->resume);
-  support::add_threads(*c, o->threads);
-  support::add_device(*c, o->device);
+  support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }
 

@@ -30,10 +30,18 @@ class AnyModel {
   }
 };
 
+/// How to make a model of any spec.
+struct ModelOptions {
+  std::uint64_t seed = 0;
+  cnf::libtorch::Backend::Placement placement{};
+  bool reversible = false;
+};
+
 template <class Face, class Spec>
 class Holding : public Face {
  public:
-  Holding(std::uint64_t seed, at::Device device) : model_({.seed = seed, .placement = {.device = device}}) {}
+  explicit Holding(const ModelOptions& o)
+      : model_({.seed = o.seed, .reversible = o.reversible, .placement = o.placement}) {}
 
   torch::nn::Module& module() override { return model_; }
   cnf::Likelihood likelihood() const override { return Spec::likelihood; }

@@ -1,23 +1,51 @@
-// Threads and device of LibTorch, set once by every program and told to the user.
+// How a command computes: threads, device and precision of LibTorch, chosen by options that every command has,
+// set once and told to the user.
 #pragma once
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <string>
+#include <thread>
 
-#include "cnf/core/error.hpp"
+#include "cnf/libtorch.hpp"
+#include "program.hpp"
 
 namespace support {
 
-/// Sets the number of threads, checks that LibTorch has the device, and prints both.
-inline at::Device choose_device(const std::string& device, int threads) {
-  at::set_num_threads(threads);
-  if (device == "cuda" && !at::hasCUDA())
+struct Computing {
+  int threads =
+      int(std::max(1u, std::thread::hardware_concurrency()));  // Debian's LibTorch may start with one
+  std::string device = "cpu", precision = "float32";
+};
+
+inline void add_computing(CLI::App& command, Computing& computing) {
+  command.add_option("--threads", computing.threads, "threads of LibTorch; default: all cores")
+      ->check(positive());
+  command.add_option("--device", computing.device, "where to compute: cpu or cuda")
+      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->capture_default_str();
+  command
+      .add_option(
+          "--precision", computing.precision,
+          "of the networks: float32, or bfloat16 (half the memory, and faster where the processor has it)")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
+}
+
+/// Sets the number of threads, checks that LibTorch has the device, and prints what was chosen.
+inline cnf::libtorch::Backend::Placement place(const Computing& computing) {
+  at::set_num_threads(computing.threads);
+  if (computing.device == "cuda" && !at::hasCUDA())
     throw cnf::Error("expected a CUDA device for --device cuda, but this LibTorch has none");
-  fmt::print("computing on {} with {} thread{}\n", device, threads, threads == 1 ? "" : "s");
-  return at::Device(device);
+  const bool half = computing.precision == "bfloat16";
+  fmt::print("computing on {} with {} thread{}{}\n", computing.device, computing.threads,
+             computing.threads == 1 ? "" : "s", half ? ", networks in bfloat16" : "");
+  cnf::libtorch::Backend::Placement placement{.device = at::Device(computing.device)};
+  if (half) placement.networks = at::kBFloat16;
+  return placement;
 }
 
 }  // namespace support

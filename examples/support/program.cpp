@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <thread>
 
 #include "cnf/core/error.hpp"
 
@@ -58,24 +57,16 @@ void stop_if_interrupted() {
   if (interrupted()) throw Interrupted{};
 }
 
-void add_threads(CLI::App& command, int& threads) {
-  threads = int(std::max(1u, std::thread::hardware_concurrency()));
-  command.add_option("--threads", threads, "threads of LibTorch; default: all cores")->check(positive());
-}
-
-void add_device(CLI::App& command, std::string& device) {
-  command.add_option("--device", device, "where to compute: cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
-      ->capture_default_str();
+void keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2047 << 20);
 }
 
 int run_program(const std::string& name, int argc, char** argv,
                 const std::function<void(CLI::App&)>& add_commands) {
   // A file that grows beyond a limit is a full disk: an error of the write, not a signal.
   std::signal(SIGXFSZ, SIG_IGN);
-  // glibc would give large blocks back to the system after every step, and fault them in again at the next.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  mallopt(M_TRIM_THRESHOLD, 2047 << 20);
+  keep_memory();
   try {
     CLI::App app;
     app.name(name);

@@ -20,6 +20,10 @@ struct Interrupted {};
 int run_program(const std::string& name, int argc, char** argv,
                 const std::function<void(CLI::App&)>& add_commands);
 
+/// Lets glibc keep large blocks: it would give them back to the system after every step, and fault them in
+/// again at the next. Done by run_program.
+void keep_memory();
+
 /// Whether Ctrl-C (SIGINT) or SIGTERM has come since watch_interrupts(). A second one ends the program at
 /// once.
 void watch_interrupts();
@@ -29,9 +33,5 @@ void stop_if_interrupted();  // throws Interrupted
 /// Checks of numbers that say what was expected: `--steps: expected a number above 0, got -3`.
 CLI::Validator positive();
 CLI::Validator not_negative();
-
-/// Options that several programs have.
-void add_threads(CLI::App& command, int& threads);
-void add_device(CLI::App& command, std::string& device);
 
 }  // namespace support

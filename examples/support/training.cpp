@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cmath>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
@@ -172,6 +173,18 @@ std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resu
 }
 
 void add_training(CLI::App& command, TrainingOptions& options, bool& resume) {
+  command.add_option("--batch", options.batch, "images in a step")->check(positive())->capture_default_str();
+  command
+      .add_option("--micro-batch", options.micro_batch,
+                  "images computed at a time, with the gradient of the whole step: a number, all, or auto, "
+                  "which tries and keeps the fastest; less memory")
+      ->transform(CLI::Transformer(std::map<std::string, int>{{"all", 0}, {"auto", -1}}))
+      ->check(CLI::Range(-1, 1 << 20))
+      ->default_str("all");
+  command.add_flag(
+      "--reversible", options.reversible,
+      "rebuild activations in the backward pass instead of storing them: memory that does not grow "
+      "with depth, for about a third more time");
   command.add_option("--time-limit", options.time_limit, "seconds in all; 0 for none")
       ->check(not_negative())
       ->capture_default_str();
@@ -196,6 +209,8 @@ void train(torch::nn::Module& module, const TrainingOptions& options, const Trai
   Progress progress;
   const auto start = Clock::now();
   auto last_checkpoint = start;
+  cnf::libtorch::MicroBatch pieces(
+      options.batch, options.micro_batch == 0 ? options.batch : std::max(0, options.micro_batch));
   double smooth_bpd = 0, smooth_seconds = 0, validation = std::nan("");
 
   const auto save = [&] {
@@ -232,12 +247,16 @@ void train(torch::nn::Module& module, const TrainingOptions& options, const Trai
 
     const auto before = Clock::now();
     adam.zero_grad();
-    const auto loss = hooks.loss(step);
-    const double bpd = loss.item<double>();
-    if (!std::isfinite(bpd))
-      throw cnf::Error(
+    const auto not_finite = [&] {
+      return cnf::Error(
           fmt::format("step {}: the loss is not finite; it began in {}", step, hooks.diagnose(step)));
-    loss.backward();
+    };
+    const double bpd =
+        cnf::libtorch::backward_in_pieces(module, options.batch, pieces.rows(), [&](long first, long count) {
+          auto loss = hooks.loss(step, first, count);
+          if (!std::isfinite(loss.item<double>())) throw not_finite();
+          return loss;
+        });
     const double norm = torch::nn::utils::clip_grad_norm_(module.parameters(), options.clip);
     if (!std::isfinite(norm))
       throw cnf::Error(fmt::format("step {}: the gradient is not finite; it began in {}", step,
@@ -246,6 +265,11 @@ void train(torch::nn::Module& module, const TrainingOptions& options, const Trai
     ++step;
 
     const double seconds = seconds_since(before);
+    if (!pieces.settled()) {
+      pieces.took(seconds);
+      if (pieces.settled())
+        progress.end(fmt::format("computing {} of {} images at a time", pieces.rows(), options.batch));
+    }
     const double keep = std::min(0.98, 1 - 1 / double(step - first_step));
     smooth_bpd = keep * smooth_bpd + (1 - keep) * bpd;
     smooth_seconds = keep * smooth_seconds + (1 - keep) * seconds;

@@ -27,12 +27,15 @@ struct TrainingOptions {
   std::int64_t warmup = 50;  // steps
   double clip = 1;           // largest norm of the gradient
   double checkpoint_minutes = 5;
-  int batch = 32;  // images in a step, for the speed
+  int batch = 32;           // images in a step
+  int micro_batch = 0;      // computed at a time, with the gradient of the whole; 0: all; -1: the fastest
+  bool reversible = false;  // rebuild activations in the backward pass instead of storing them
 };
 
 struct TrainingHooks {
-  /// What to minimise in this step: bits per dimension, a scalar with gradient.
-  std::function<at::Tensor(std::int64_t step)> loss;
+  /// What to minimise in this step: mean bits per dimension of images first .. first + count - 1 of its
+  /// batch, a scalar with gradient.
+  std::function<at::Tensor(std::int64_t step, long first, long count)> loss;
   /// Where a value that is not finite began, for the same step.
   std::function<std::string(std::int64_t step)> diagnose;
   /// Bits per dimension of held-out images; empty for none.
@@ -45,7 +48,8 @@ struct TrainingHooks {
 /// training, or to resume none.
 std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resume);
 
-/// Options that every training has: --time-limit, --lr, --checkpoint-minutes, and --resume.
+/// Options that every training has: --batch, --micro-batch, --reversible, --time-limit, --lr,
+/// --checkpoint-minutes, and --resume.
 void add_training(CLI::App& command, TrainingOptions& options, bool& resume);
 
 /// Seed of the dequantization noise of a step: another for every step, the same when it is repeated.

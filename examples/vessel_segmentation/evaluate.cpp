@@ -12,7 +12,7 @@
 #include "cnf/metrics/sample_summary.hpp"
 #include "commands.hpp"
 #include "model.hpp"
-#include "support/device.hpp"
+#include "support/computing.hpp"
 #include "support/picture.hpp"
 #include "support/plot.hpp"
 #include "support/program.hpp"
@@ -29,9 +29,10 @@ constexpr double canvas_of_the_paper = 1024.0 * 1024;  // pixels
 
 struct Options {
   std::filesystem::path checkpoint, baseline, data, json, pictures;
-  std::string layout = "plain", patients, device = "cpu";
+  std::string layout = "plain", patients;
+  support::Computing computing;
   long samples = 100;
-  int iw_draws = 16, threads = 0;
+  int iw_draws = 16;
   std::uint64_t seed = 1;
 };
 
@@ -243,7 +244,8 @@ void run(const Options& o) {
     std::filesystem::create_directories(o.pictures);
   }
   const auto files = of_patients(find_fundus(o.data, o.layout, Part::test), o.patients);
-  const auto device = support::choose_device(o.device, o.threads);
+  const auto placement = support::place(o.computing);
+  const auto device = placement.device;
   const double scale = scale_of(o.checkpoint);
   if (!o.baseline.empty() && scale_of(o.baseline) != scale)
     throw cnf::Error(fmt::format("expected a baseline trained at the scale {}, got one of {}", scale,
@@ -252,7 +254,7 @@ void run(const Options& o) {
   std::vector<Report> reports;
   for (const auto& file : {o.checkpoint, o.baseline}) {
     if (file.empty()) continue;
-    models.push_back(open_model(file, device));
+    models.push_back(open_model(file, placement));
     reports.push_back({.name = choice_of(file).model,
                        .likelihood = to_string(models.back()->likelihood()),
                        .parameters = models.back()->parameters(),
@@ -325,8 +327,7 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--json", o->json, "file for the numbers");
   c->add_option("--pictures", o->pictures,
                 "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");
-  support::add_threads(*c, o->threads);
-  support::add_device(*c, o->device);
+  support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }
 

@@ -13,7 +13,7 @@ class Instance final : public support::Holding<AnyModel, Spec> {
  public:
   using support::Holding<AnyModel, Spec>::Holding;
 
-  at::Tensor loss(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
+  at::Tensor loss(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const override {
     const auto given = this->model_.given(x);
     if constexpr (factorised)
       return Spec::density::template loss<Backend>(y.to(x.scalar_type()),
@@ -21,7 +21,7 @@ class Instance final : public support::Holding<AnyModel, Spec> {
                  .mean() /
              std::numbers::ln2;
     else
-      return given.bits_per_dim(y, {.seed = seed}).values.mean();
+      return given.bits_per_dim(y, noise).values.mean();
   }
 
   Bits bits(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const override {
@@ -81,12 +81,12 @@ void for_each_spec(const Act& act) {
 
 }  // namespace
 
-std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device) {
+std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelOptions& options) {
   std::unique_ptr<AnyModel> model;
   for_each_spec([&]<class Spec>(const Choice& c) {
     if ((c.config.empty() || c.config == choice.config) && c.model == choice.model &&
         c.extractor == choice.extractor)
-      model = std::make_unique<Instance<Spec>>(seed, device);
+      model = std::make_unique<Instance<Spec>>(options);
   });
   if (!model)
     throw cnf::Error("expected a config, a model and an extractor of this program, got " + choice.config +
@@ -118,8 +118,9 @@ double scale_of(const std::filesystem::path& checkpoint) {
   return scale;
 }
 
-std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device) {
-  auto model = make_model(choice_of(checkpoint), 0, device);
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
+                                     const cnf::libtorch::Backend::Placement& placement) {
+  auto model = make_model(choice_of(checkpoint), {.placement = placement});
   model->load(checkpoint);
   model->module().eval();
   return model;

@@ -1,7 +1,7 @@
 // A model of the program behind one face, so that commands are compiled once and not once per architecture.
 //
-//   auto model = make_model({.model = "cnf", .extractor = "unet"}, 1, at::kCPU);
-//   auto model = open_model("model.safetensors", at::kCPU);          the architecture that the file names
+//   auto model = make_model({.model = "cnf", .extractor = "unet"}, {.seed = 1});
+//   auto model = open_model("model.safetensors", {});          the architecture that the file names
 //
 // x: (N, 4, H, W) prepared photographs (examples.hpp), y: (N, 1, H, W) masks of 0 and 1. Errors: cnf::Error
 // of one line.
@@ -34,7 +34,7 @@ struct Bits {
 class AnyModel : public support::AnyModel {
  public:
   /// What training minimises: bits per pixel, for weighted-bernoulli the weighted cross-entropy.
-  virtual at::Tensor loss(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
+  virtual at::Tensor loss(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const = 0;
   virtual Bits bits(const at::Tensor& x, const at::Tensor& y, const cnf::NoiseOptions& noise) const = 0;
   /// P(vessel) of every pixel where the model has it in closed form; else samples must tell.
   virtual std::optional<at::Tensor> probability(const at::Tensor& x) const = 0;
@@ -45,10 +45,11 @@ class AnyModel : public support::AnyModel {
   virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
 };
 
-std::unique_ptr<AnyModel> make_model(const Choice& choice, std::uint64_t seed, at::Device device);
+std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelOptions& options);
 
 /// The model of a checkpoint, with its parameters, in evaluation mode.
-std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint, at::Device device);
+std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
+                                     const cnf::libtorch::Backend::Placement& placement);
 
 /// The choice that a checkpoint was trained with.
 Choice choice_of(const std::filesystem::path& checkpoint);

@@ -7,7 +7,7 @@
 #include "cnf/metrics/sample_summary.hpp"
 #include "commands.hpp"
 #include "model.hpp"
-#include "support/device.hpp"
+#include "support/computing.hpp"
 #include "support/program.hpp"
 
 namespace vessel_segmentation {
@@ -16,11 +16,10 @@ namespace {
 struct Options {
   std::filesystem::path checkpoint, input, field_of_view, out;
   long count = 16;
-  int threads = 0;
   double temperature = 1;
   std::uint64_t seed = 0;
   bool whole = false;
-  std::string device = "cpu";
+  support::Computing computing;
 };
 
 Mask field_of_view(const Options& o, const support::Image& image) {
@@ -35,8 +34,9 @@ void run(const Options& o) {
   const auto inside = field_of_view(o, image);
   const double scale = scale_of(o.checkpoint);
   const int height = scaled(image.height, scale), width = scaled(image.width, scale);
-  const auto device = support::choose_device(o.device, o.threads);
-  const auto model = open_model(o.checkpoint, device);
+  const auto placement = support::place(o.computing);
+  const auto device = placement.device;
+  const auto model = open_model(o.checkpoint, placement);
   const auto x = to_input(resized(image, height, width), resized(inside, height, width)).to(device);
   std::filesystem::create_directories(o.out);
 
@@ -86,8 +86,7 @@ void add_sample(CLI::App& app) {
   c->add_option("--seed", o->seed, "same seed, same files")
       ->check(support::not_negative())
       ->capture_default_str();
-  support::add_threads(*c, o->threads);
-  support::add_device(*c, o->device);
+  support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }
 

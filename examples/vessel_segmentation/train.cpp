@@ -3,11 +3,12 @@
 
 #include <memory>
 #include <numbers>
+#include <utility>
 
 #include "augment.hpp"
 #include "commands.hpp"
 #include "model.hpp"
-#include "support/device.hpp"
+#include "support/computing.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -16,13 +17,13 @@ namespace {
 
 struct Options {
   std::filesystem::path data, out;
-  std::string layout = "plain", patients, device = "cpu";
+  std::string layout = "plain", patients;
+  support::Computing computing;
   Choice choice;
   AugmentOptions augment;
   double scale = 1, val_fraction = 0.1;
   std::int64_t epochs = 2000;
   std::uint64_t seed = 1;
-  int threads = 0;
   bool resume = false;
   support::TrainingOptions training;
 };
@@ -44,9 +45,11 @@ void run(Options o) {
       split_by_patient(of_patients(find_fundus(o.data, o.layout, Part::train), o.patients), o.val_fraction);
   const auto train = read_all(split.train, o.scale), held_out = read_all(split.validation, o.scale);
   const auto checkpoint = support::prepare_folder(o.out, o.resume);
-  const auto device = support::choose_device(o.device, o.threads);
+  const auto placement = support::place(o.computing);
+  const auto device = placement.device;
 
-  auto model = make_model(o.choice, o.seed, device);
+  auto model =
+      make_model(o.choice, {.seed = o.seed, .placement = placement, .reversible = o.training.reversible});
   cnf::io::CheckpointExtras resumed;
   if (o.resume) resumed = model->load(checkpoint);
   fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
@@ -61,9 +64,12 @@ void run(Options o) {
   o.training.folder = o.out;
   o.training.steps = o.epochs * ((std::int64_t(train.size()) + o.training.batch - 1) / o.training.batch);
   support::TrainingHooks hooks;
-  hooks.loss = [&](std::int64_t step) {
-    const auto views = batch(step);
-    return model->loss(views.x, views.y, support::noise_seed(o.seed, step));
+  Views now;
+  std::int64_t step_now = -1;
+  hooks.loss = [&](std::int64_t step, long first, long count) {
+    if (std::exchange(step_now, step) != step) now = batch(step);
+    return model->loss(now.x.narrow(0, first, count), now.y.narrow(0, first, count),
+                       {.seed = support::noise_seed(o.seed, step), .first_input = first});
   };
   hooks.diagnose = [&](std::int64_t step) {
     const auto views = batch(step);
@@ -132,9 +138,6 @@ void add_train(CLI::App& app) {
   c->add_option("--jitter", o->augment.jitter, "random change of the colours")
       ->check(CLI::Range(0.0, 0.9))
       ->capture_default_str();
-  c->add_option("--batch", o->training.batch, "views in a step")
-      ->check(support::positive())
-      ->capture_default_str();
   c->add_option("--epochs", o->epochs, "how often every image is used")
       ->check(support::positive())
       ->capture_default_str();
@@ -142,8 +145,7 @@ void add_train(CLI::App& app) {
       ->check(support::not_negative())
       ->capture_default_str();
   support::add_training(*c, o->training, o->resume);
-  support::add_threads(*c, o->threads);
-  support::add_device(*c, o->device);
+  support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }
 
