@@ -48,6 +48,7 @@ if [[ $mode == test ]]; then
     "clang|a second compiler that must accept core and Eigen"
     "clang-format|the test of the sources' format"
     "git|lists the sources for it"
+    "python3|compares compile times"
   )
 fi
 

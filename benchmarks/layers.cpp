@@ -1,0 +1,92 @@
+// Layers and networks alone, on both backends: 16 samples of 12 channels at 16x16, features of 128 channels.
+#include "cnf/eigen.hpp"
+#include "cnf/libtorch.hpp"
+#include "measure.hpp"
+
+namespace {
+
+using namespace cnf;
+using Torch = libtorch::Backend;
+using Eigen32 = eigen::Backend<float>;
+
+constexpr long samples = 16;
+
+template <class B>
+typename B::Tensor random_tensor(long n, long c, long h, long w) {
+  return noise_batch<B>({.seed = 1}, Stream::latents, 0, Distribution::normal, 1, {n, c, h, w},
+                        typename B::Tensor());
+}
+
+template <class Spec, class B>
+void layer(benchmark::State& state, bool inverse) {
+  using In = Shape<12, 16, 16>;
+  using F = Features<Shape<128, 16, 16>>;
+  const typename B::NoGradients no_gradients;
+  typename B::Module module;
+  const Conditioned<Spec, B, In, F> part{Scope<B>(module, 1)};
+  B::for_each_parameter(module, [](const std::string& name, const typename B::Parameter& p) {
+    if (name.ends_with("initialised")) B::set(p, 1);
+  });
+  if constexpr (std::is_same_v<B, Torch>) B::place(module, {});
+  const Batch<B, In> x(random_tensor<B>(samples, 12, 16, 16));
+  const auto h = part.prepare({.data = {random_tensor<B>(samples, 128, 16, 16)}});
+  const auto out = part.flow.forward(x, h);
+  benchmarks::measure(state, double(samples) * double(multiply_adds<Spec, In, F>), [&] {
+    if (inverse)
+      benchmark::DoNotOptimize(part.flow.inverse(out.y, out.latents, h));
+    else
+      benchmark::DoNotOptimize(part.flow.forward(x, h));
+  });
+}
+
+template <class Net, class B>
+void extractor(benchmark::State& state, bool) {
+  using In = Shape<3, 64, 64>;
+  const typename B::NoGradients no_gradients;
+  typename B::Module module;
+  const typename Net::template Bound<B, In> net{Scope<B>(module, 1)};
+  if constexpr (std::is_same_v<B, Torch>) B::place(module, {});
+  const Batch<B, In> x(random_tensor<B>(2, 3, 64, 64));
+  benchmarks::measure(state, 2.0 * double(Net::template On<In>::multiply_adds),
+                      [&] { benchmark::DoNotOptimize(net(x)); });
+}
+
+template <class Spec, class B>
+void add_layer(const std::string& backend) {
+  for (const bool inverse : {false, true})
+    benchmark::RegisterBenchmark((Spec::describe() + (inverse ? "/inverse/" : "/forward/") + backend).c_str(),
+                                 layer<Spec, B>, inverse)
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+}
+
+template <class Net, class B>
+void add_extractor(const std::string& backend) {
+  benchmark::RegisterBenchmark((Net::describe() + "/" + backend).c_str(), extractor<Net, B>, false)
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
+}
+
+template <class B>
+void add_all(const std::string& backend) {
+  add_layer<ActNorm, B>(backend);
+  add_layer<InvConv1x1, B>(backend);
+  add_layer<InvConv1x1Plu, B>(backend);
+  add_layer<Squeeze, B>(backend);
+  add_layer<Reverse, B>(backend);
+  add_layer<AffineCoupling<ConvNet<512>>, B>(backend);
+  add_layer<AdditiveCoupling<InstanceNormNet<32>>, B>(backend);
+  add_layer<Split, B>(backend);
+  add_layer<Prior, B>(backend);
+  add_extractor<Rrdb<1, 32, 128, 2>, B>(backend);
+  add_extractor<VggLike<>, B>(backend);
+  add_extractor<UShaped<>, B>(backend);
+}
+
+const bool added = [] {
+  add_all<Torch>("libtorch");
+  add_all<Eigen32>("eigen");
+  return true;
+}();
+
+}  // namespace
