@@ -32,7 +32,7 @@ class Bound {
     B::place(module_, {});
     at::manual_seed(1);
     at::NoGradGuard no_grad;
-    for (auto& p : module_.parameters()) p.add_(at::randn_like(p) * (p.dim() == 4 ? 0.005 : 0.1));
+    for (auto& p : module_.parameters()) p.add_(at::randn_like(p) * (p.dim() == 4 ? 0.005 : 0.01));
     for (const auto& b : module_.named_buffers()) B::set(b.value(), 1);
     y_ = at::randn({samples, 3, 32, 32});
     maps_.data = {at::randn({inputs, 128, 16, 16}), at::randn({inputs, 128, 8, 8})};
