@@ -1,6 +1,5 @@
 // Workload W (workload.hpp): train step, log_prob, one and sixteen samples an input; by precision, ordinary or
-// reversible, whole or in pieces. log_prob and samples on Eigen as well.
-#include "cnf/eigen.hpp"
+// reversible, whole or in pieces.
 #include "measure.hpp"
 #include "workload.hpp"
 

@@ -29,8 +29,6 @@ class Instance final : public support::Holding<AnyModel, Spec> {
     const at::NoGradGuard no_grad;
     return this->model_.given(normalised(x)).first_nonfinite(y, {.seed = seed});
   }
-
- private:
 };
 
 /// Calls act.operator()<Spec>(config, model) for every model of the program.
