@@ -80,10 +80,11 @@ class Scope {
   const typename B::Precision& networks() const { return networks_; }
 
   /// Registers a network's convolution of the map that it sees; a Slot without a place where none is shared.
+  /// `alone`: the network sees nothing else, so it is of no layer that is repeated.
   typename Conditions<B>::Slot share(const typename B::Parameter& weight, const typename B::Parameter& bias,
-                                     int kernel) const {
+                                     int kernel, bool alone) const {
     if (!conditions_ || map_ < 0) return {};
-    return conditions_->add({map_, kernel, networks_, rebuilt_}, weight, bias);
+    return conditions_->add({map_, kernel, networks_, rebuilt_ || alone}, weight, bias);
   }
 
   /// Where the random initial values of `name` come from.

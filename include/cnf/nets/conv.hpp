@@ -75,18 +75,17 @@ struct JointConv {
       features =
           detail::conv_parameter(scope, "features", {s.out, condition, s.kernel, s.kernel}, fan_in, s.zero);
     bias = detail::conv_parameter(scope, "bias", {s.out}, fan_in, s.zero);
-    if (condition > 0) slot = scope.rebuilt(scope.is_rebuilt() || s.in == 0).share(features, bias, s.kernel);
+    if (condition > 0) slot = scope.share(features, bias, s.kernel, /*alone=*/s.in == 0);
   }
 
   template <class In, class Seen>
   typename B::Tensor operator()(const Batch<B, In>& z, const SeenMap<B, Seen>& h) const {
     if (condition == 0)
       return B::conv2d(B::to_network(z.data, precision, bias), weight, &bias, 1, shape.padding());
-    if (shape.in == 0 && !h.share(slot))
+    const auto* share = h.share(slot);
+    if (shape.in == 0 && (!share || B::gradients_enabled()))  // a share has no history
       return B::conv2d(B::to_network(h.data, precision, bias), features, &bias, 1, shape.padding());
-    return B::joint_conv(B::to_network(z.data, precision, bias), weight,
-                         B::to_network(h.data, precision, bias), features, bias, h.share(slot),
-                         shape.padding());
+    return B::joint_conv(z.data, weight, h.data, features, bias, share, shape.padding(), precision);
   }
 
   static constexpr long parameters(ConvShape s, int condition_channels) {

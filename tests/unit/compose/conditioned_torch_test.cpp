@@ -70,6 +70,25 @@ TEST_CASE("shared convolutions change neither results nor gradients") {
   }
 }
 
+TEST_CASE("maps prepared without gradients serve a pass with them") {
+  Bound bound(2);
+  const auto x = random_batch<In>(2, 5);
+  std::vector<at::Tensor> gradients;
+  for (const bool before : {false, true}) {
+    at::AutoGradMode mode(!before);
+    const auto h = bound.part.prepare(bound.maps);
+    at::AutoGradMode with_gradients(true);
+    bound.module.zero_grad();
+    const auto out = bound.part.flow.forward(x, h);
+    (out.y.data.square().sum() + out.log_det.sum()).backward();
+    std::vector<at::Tensor> all;
+    for (const auto& p : bound.module.parameters()) all.push_back(p.grad().flatten().clone());
+    gradients.push_back(at::cat(all));
+  }
+  CHECK(largest(gradients[0]) > 0);
+  CHECK(difference(gradients[0], gradients[1]) < 1e-9 * largest(gradients[0]));
+}
+
 TEST_CASE("many samples of one input read what was computed once for it") {
   const Bound bound(2);
   at::NoGradGuard no_grad;

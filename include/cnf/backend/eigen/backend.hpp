@@ -275,7 +275,7 @@ struct Backend {
   }
   static Tensor joint_conv(const Tensor& z, const Parameter& weight, const Tensor& h,
                            const Parameter& features, const Parameter& bias, const Tensor* shared,
-                           int padding) {
+                           int padding, const Precision&) {
     const auto from_features = shared ? repeated(*shared, h.n) : conv2d(h, features, &bias, 1, padding);
     return z.n == 0 ? from_features : conv2d(z, weight, nullptr, 1, padding) + from_features;
   }

@@ -217,9 +217,7 @@ struct Backend {
   // Networks: channels-last, in a precision of their own; the flow's state is contiguous.
   /// x as a network with this parameter wants it.
   static Tensor to_network(const Tensor& x, const Precision& precision, const Parameter& p) {
-    return x.defined()
-               ? x.to(precision.value_or(p.scalar_type()), false, false, at::MemoryFormat::ChannelsLast)
-               : x;
+    return libtorch::to_network(x, precision, p);
   }
   static Tensor to_state(const Tensor& raw, const Tensor& like) {
     return LeaveNetwork::apply(raw, like.scalar_type());
@@ -244,12 +242,12 @@ struct Backend {
     }
     return at::conv2d(input, at::cat(w), at::cat(b), 1, padding).split_with_sizes(sizes, 1);
   }
-  /// conv(z, weight) + conv(h, features) + bias; `shared`, where there is one, is the second with the bias,
-  /// from as many samples as z or from fewer.
+  /// conv(z, weight) + conv(h, features) + bias of a network; `shared`, where there is one, is the second with
+  /// the bias, from as many samples as z or from fewer. Without z: the second alone, which needs `shared`.
   static Tensor joint_conv(const Tensor& z, const Parameter& weight, const Tensor& h,
                            const Parameter& features, const Parameter& bias, const Tensor* shared,
-                           int padding) {
-    return libtorch::joint_conv(z, weight, h, features, bias, shared, padding);
+                           int padding, const Precision& precision) {
+    return libtorch::joint_conv(z, weight, h, features, bias, shared, padding, precision);
   }
   /// The result of a bound Reversible<L>, with gradients by rebuilding (reversible.hpp).
   template <class Bound, class X, class Maps>

@@ -125,16 +125,14 @@ Moments pixel_moments(const at::Tensor& x) {
 }
 
 template <class T>
-at::Tensor instance_norm(const at::Tensor& x) {
-  const auto m = pixel_moments<T>(x);
+at::Tensor instance_norm(const at::Tensor& x, const Moments& m) {
   PerChannel shift(m.mean.size());
   for (std::size_t i = 0; i < shift.size(); ++i) shift[i] = -m.mean[i] * m.rstd[i];
   return pixel_affine<T>(x, m.rstd, x, PerChannel(shift.size()), shift);
 }
 
 template <class T>
-at::Tensor instance_norm_gradient(const at::Tensor& x, const at::Tensor& grad) {
-  const auto m = pixel_moments<T>(x);
+at::Tensor instance_norm_gradient(const at::Tensor& x, const Moments& m, const at::Tensor& grad) {
   auto [v, w] = pixel_sums<T>(grad, x);
   const double area = double(x.size(2) * x.size(3));
   for (std::size_t i = 0; i < v.size(); ++i) {
@@ -165,7 +163,13 @@ struct InstanceNorm : torch::autograd::Function<InstanceNorm> {
     const auto x = input.contiguous(at::MemoryFormat::ChannelsLast);
     context->save_for_backward({input});
     return by_type(
-        x, [&]<class T>(T) { return detail::instance_norm<T>(x); },
+        x,
+        [&]<class T>(T) {
+          const auto m = detail::pixel_moments<T>(x);
+          context->saved_data["mean"] = m.mean;
+          context->saved_data["rstd"] = m.rstd;
+          return detail::instance_norm<T>(x, m);
+        },
         [&] { return detail::instance_norm_composed(x); });
   }
 
@@ -176,7 +180,13 @@ struct InstanceNorm : torch::autograd::Function<InstanceNorm> {
     const auto composed = [&] { return detail::instance_norm_gradient_composed(x, grad); };
     if (at::GradMode::is_enabled()) return {composed()};
     return {by_type(
-        x, [&]<class T>(T) { return detail::instance_norm_gradient<T>(x, grad); }, composed)};
+        x,
+        [&]<class T>(T) {
+          const detail::Moments m{context->saved_data["mean"].toDoubleVector(),
+                                  context->saved_data["rstd"].toDoubleVector()};
+          return detail::instance_norm_gradient<T>(x, m, grad);
+        },
+        composed)};
   }
 
  private:

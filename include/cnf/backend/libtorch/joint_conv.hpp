@@ -8,7 +8,10 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
 #include <tuple>
+
+#include "cnf/backend/libtorch/layout.hpp"
 
 namespace cnf::libtorch {
 
@@ -47,7 +50,7 @@ struct JointConv : torch::autograd::Function<JointConv> {
                             const at::Tensor& bias, const at::Tensor& shared, std::int64_t padding) {
     context->save_for_backward({z, weight, h, features});
     context->saved_data["padding"] = padding;
-    context->saved_data["z"] = z.defined() && z.requires_grad();
+    context->saved_data["z"] = z.requires_grad();
     context->saved_data["h"] = h.requires_grad();
     static_cast<void>(bias);
     return with_shared(z, weight, shared, h.size(0), int(padding));
@@ -59,10 +62,8 @@ struct JointConv : torch::autograd::Function<JointConv> {
     const auto &z = saved[0], &weight = saved[1], &h = saved[2], &features = saved[3];
     const int padding = int(context->saved_data["padding"].toInt());
     const auto grad = grads[0].contiguous(at::MemoryFormat::ChannelsLast);
-    at::Tensor of_z, of_weight;
-    if (z.defined())
-      std::tie(of_z, of_weight, std::ignore) =
-          conv_gradients(grad, z, weight, padding, {context->saved_data["z"].toBool(), true, false});
+    auto [of_z, of_weight, none] =
+        conv_gradients(grad, z, weight, padding, {context->saved_data["z"].toBool(), true, false});
     auto [of_h, of_features, of_bias] =
         conv_gradients(grad, h, features, padding, {context->saved_data["h"].toBool(), true, true});
     return {of_z, of_weight, of_h, of_features, of_bias, {}, {}};
@@ -71,15 +72,19 @@ struct JointConv : torch::autograd::Function<JointConv> {
 
 }  // namespace detail
 
-inline at::Tensor joint_conv(const at::Tensor& z, const at::Tensor& weight, const at::Tensor& h,
+inline at::Tensor joint_conv(const at::Tensor& state, const at::Tensor& weight, const at::Tensor& map,
                              const at::Tensor& features, const at::Tensor& bias, const at::Tensor* shared,
-                             int padding) {
-  const auto dtype = h.scalar_type();
+                             int padding, std::optional<at::ScalarType> precision) {
+  const auto dtype = precision.value_or(bias.scalar_type());
+  const auto z = to_network(state, precision, bias);
   const auto first = z.defined() ? weight.to(dtype) : at::Tensor();
+  // here the map itself is not needed
+  if (shared && !at::GradMode::is_enabled())
+    return detail::with_shared(z, first, *shared, map.size(0), padding);
+  const auto h = to_network(map, precision, bias);
   if (!shared)
     return at::conv2d(z, first, {}, 1, padding)
         .add_(at::conv2d(h, features.to(dtype), bias.to(dtype), 1, padding));
-  if (!at::GradMode::is_enabled()) return detail::with_shared(z, first, *shared, h.size(0), padding);
   return detail::JointConv::apply(z, first, h, features.to(dtype), bias.to(dtype), *shared,
                                   std::int64_t(padding));
 }

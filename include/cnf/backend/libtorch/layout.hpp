@@ -5,7 +5,16 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
+
 namespace cnf::libtorch {
+
+/// From the state, or a feature map, to a network with this parameter; undefined stays undefined.
+inline at::Tensor to_network(const at::Tensor& x, std::optional<at::ScalarType> precision,
+                             const at::Tensor& parameter) {
+  if (!x.defined()) return x;
+  return x.to(precision.value_or(parameter.scalar_type()), false, false, at::MemoryFormat::ChannelsLast);
+}
 
 /// From a network to the state. Its gradient enters the network channels-last: a convolution's backward pass
 /// keeps the layout of what it is given, and everything before it would go from one layout to the other.
