@@ -31,6 +31,7 @@ packages=(
   "ninja-build|runs the build"
   "pkg-config|finds OpenImageIO"
   "libtorch-dev|LibTorch: tensors, gradients, optimisers"
+  "libopenblas0-openmp|matrix products of LibTorch: with Debian's reference BLAS some take ten times as long"
   "libeigen3-dev|Eigen: matrices of the inference-only backend"
   "nlohmann-json3-dev|JSON in checkpoints and reports"
   "libopenimageio-dev|reads and writes image files"
@@ -72,7 +73,7 @@ install_packages() {
   local entry name missing=()
   for entry in "${packages[@]}"; do
     name=${entry%%|*}
-    if [[ $name == libtorch-dev ]] && libtorch_given; then continue; fi
+    if [[ $name == libtorch-dev || $name == libopenblas* ]] && libtorch_given; then continue; fi
     if [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) != installed ]]; then
       [[ ${#missing[@]} -gt 0 ]] || say "Installing from Debian"
       printf '%-20s %s\n' "$name" "${entry#*|}"

@@ -89,7 +89,7 @@ Choice choice_of(const std::filesystem::path& checkpoint) {
 
 std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
                                      const cnf::libtorch::Backend::Placement& placement) {
-  auto model = make_model(choice_of(checkpoint), {.placement = placement});
+  auto model = make_model(choice_of(checkpoint), {.placement = placement, .blank = true});
   model->load(checkpoint);
   model->module().eval();
   return model;

@@ -35,13 +35,14 @@ struct ModelOptions {
   std::uint64_t seed = 0;
   cnf::libtorch::Backend::Placement placement{};
   bool reversible = false;
+  bool blank = false;  // for a checkpoint to fill
 };
 
 template <class Face, class Spec>
 class Holding : public Face {
  public:
   explicit Holding(const ModelOptions& o)
-      : model_({.seed = o.seed, .reversible = o.reversible, .placement = o.placement}) {}
+      : model_({.seed = o.seed, .reversible = o.reversible, .blank = o.blank, .placement = o.placement}) {}
 
   torch::nn::Module& module() override { return model_; }
   cnf::Likelihood likelihood() const override { return Spec::likelihood; }

@@ -40,13 +40,13 @@ class Scope {
   template <class Initial>
   typename B::Parameter parameter(const std::string& name, const std::vector<long>& sizes,
                                   const Initial& initial) const {
-    return B::add_parameter(*module_, name, sizes, initial(count(sizes), key(name)), true);
+    return B::add_parameter(*module_, name, sizes, start(name, sizes, initial), true);
   }
 
   template <class Initial>
   typename B::Parameter buffer(const std::string& name, const std::vector<long>& sizes,
                                const Initial& initial) const {
-    return B::add_parameter(*module_, name, sizes, initial(count(sizes), key(name)), false);
+    return B::add_parameter(*module_, name, sizes, start(name, sizes, initial), false);
   }
 
   /// The scope of a flow whose networks share the convolutions of its maps.
@@ -76,6 +76,13 @@ class Scope {
 
   bool is_rebuilt() const { return rebuilt_; }
 
+  /// The scope of parameters that are all 0, for a checkpoint to fill: no random number is drawn.
+  Scope blank(bool yes = true) const {
+    Scope part = *this;
+    part.blank_ = yes;
+    return part;
+  }
+
   /// The precision in which networks compute.
   const typename B::Precision& networks() const { return networks_; }
 
@@ -98,6 +105,13 @@ class Scope {
   typename B::Module& module() const { return *module_; }
 
  private:
+  template <class Initial>
+  std::vector<double> start(const std::string& name, const std::vector<long>& sizes,
+                            const Initial& initial) const {
+    if (blank_) return std::vector<double>(count(sizes));
+    return initial(count(sizes), key(name));
+  }
+
   static std::size_t count(const std::vector<long>& sizes) {
     std::size_t n = 1;
     for (long s : sizes) n *= std::size_t(s);
@@ -110,7 +124,7 @@ class Scope {
   typename B::Precision networks_;
   std::shared_ptr<Conditions<B>> conditions_;
   int map_ = -1;
-  bool rebuilt_ = false;
+  bool rebuilt_ = false, blank_ = false;
 };
 
 }  // namespace cnf

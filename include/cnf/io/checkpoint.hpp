@@ -4,6 +4,7 @@
 // the same file.
 //
 //   io::save_checkpoint("model.safetensors", model, {.metadata = {{"step", "1200"}}});
+//   Model<Spec, B> model({.blank = true});
 //   io::load_checkpoint("model.safetensors", model);
 //
 // Extra tensors, such as an optimiser's state, are named with a colon (`adam:flow.0.bias`), which no
@@ -43,15 +44,22 @@ inline HostTensor encode_tensor(const std::vector<double>& values, std::vector<s
   return t;
 }
 
-inline std::vector<double> decode_tensor(const HostTensor& t, const std::string& name) {
+inline void check_decodes(const HostTensor& t, const std::string& name) {
   if (t.dtype != DType::f64 && t.dtype != DType::f32 && t.dtype != DType::bf16)
     throw Error("tensor \"" + name + "\": expected F32, F64 or BF16, got " +
                 std::string(dtype_name(t.dtype)));
+}
+
+template <class T = double>
+std::vector<T> decode_tensor(const HostTensor& t, const std::string& name) {
+  check_decodes(t, name);
   const std::size_t width = dtype_bytes(t.dtype);
-  std::vector<double> values(t.data.size() / width);
+  std::vector<T> values(t.data.size() / width);
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (t.dtype == DType::f64) {
-      std::memcpy(&values[i], t.data.data() + i * width, width);
+      double wide = 0;
+      std::memcpy(&wide, t.data.data() + i * width, width);
+      values[i] = T(wide);
     } else {
       std::uint32_t bits = 0;
       std::memcpy(&bits, t.data.data() + i * width, width);
@@ -105,7 +113,7 @@ CheckpointExtras load_checkpoint(const std::filesystem::path& path, Model<Spec, 
     fail("expected the architecture " + describe<Spec>() + ", got " + found);
   auto file = read_safetensors(path);
 
-  std::vector<std::pair<typename B::Parameter, std::vector<double>>> values;
+  std::vector<std::pair<typename B::Parameter, typename decltype(file.tensors)::node_type>> found_for;
   B::for_each_parameter(model, [&](const std::string& name, const typename B::Parameter& p) {
     const auto found = file.tensors.find(name);
     if (found == file.tensors.end()) fail("expected a tensor \"" + name + "\", got none");
@@ -115,15 +123,22 @@ CheckpointExtras load_checkpoint(const std::filesystem::path& path, Model<Spec, 
       fail("expected tensor \"" + name + "\" of shape " + detail::shape_of(expected) + ", got " +
            detail::shape_of(found->second.shape));
     try {
-      values.emplace_back(p, decode_tensor(found->second, name));
+      check_decodes(found->second, name);
     } catch (const Error& error) {
       fail(error.what());
     }
-    file.tensors.erase(found);
+    found_for.emplace_back(p, file.tensors.extract(found));
   });
   for (const auto& [name, tensor] : file.tensors)
     if (!detail::is_extra(name)) fail("unexpected tensor \"" + name + "\"");
-  for (const auto& [parameter, numbers] : values) B::assign(parameter, numbers);
+  for (auto& [parameter, found] : found_for) {
+    const auto& tensor = found.mapped();
+    if (tensor.dtype == DType::f64)
+      B::assign(parameter, decode_tensor<double>(tensor, found.key()));
+    else
+      B::assign(parameter, decode_tensor<float>(tensor, found.key()));
+    found = {};  // its bytes are not needed twice
+  }
   return {std::move(file.metadata), std::move(file.tensors)};
 }
 

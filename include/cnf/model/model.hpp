@@ -89,11 +89,14 @@ class Model : public B::Module {
   struct Options {
     std::uint64_t seed = 0;   // of the initial parameters
     bool reversible = false;  // train every Repeat without storing activations (compose/reversible.hpp)
+    bool blank = false;  // all parameters 0, for a checkpoint to fill: nothing is drawn, so it starts fast
     typename B::Placement placement{};
   };
 
   explicit Model(const Options& options = {})
-      : bound_(Scope<B>(*this, options.seed, B::networks(options.placement)).rebuilt(options.reversible)) {
+      : bound_(Scope<B>(*this, options.seed, B::networks(options.placement))
+                   .rebuilt(options.reversible)
+                   .blank(options.blank)) {
     B::place(*this, options.placement);
     B::for_each_parameter(*this, [&](const std::string&, const typename B::Parameter& p) {
       if (!anchored_) anchor_ = p;

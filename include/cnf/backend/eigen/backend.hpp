@@ -9,7 +9,6 @@
 #include <array>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -76,59 +75,52 @@ struct Backend {
     return Eigen::Map<const Matrix>(p.values().data(), p.size(0), p.size(1));
   }
 
-  /// A value computed from a parameter and kept while the parameter doesn't change; safe to share between
-  /// threads.
   template <class V>
-  class Cache {
-   public:
-    template <class Compute>
-    V get(const Parameter& p, const Compute& compute) const {
-      const std::lock_guard lock(state_->mutex);
-      if (state_->version != p.state->version) {
-        state_->value = compute();
-        state_->version = p.state->version;
-      }
-      return state_->value;
-    }
-
-   private:
-    struct State {
-      std::mutex mutex;
-      std::uint64_t version = 0;
-      V value{};
-    };
-    std::shared_ptr<State> state_ = std::make_shared<State>();
-  };
+  using Cache = eigen::Cache<V>;
 
   // Elementwise; + - * are Tensor's own.
   static Vector exp(const Vector& v) { return v.exp(); }
-  static Tensor exp(const Tensor& x) { return x.like(x.values.exp()); }
-  static Tensor log(const Tensor& x) { return x.like(x.values.log()); }
-  static Tensor tanh(const Tensor& x) { return x.like(x.values.tanh()); }
-  static Tensor softplus(const Tensor& x) {
-    return x.like(x.values.max(T(0)) + (-x.values.abs()).exp().log1p());
+  static Tensor exp(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = v.exp(); });
   }
-  static Tensor relu(const Tensor& x) { return x.like(x.values.max(T(0))); }
-  static Tensor leaky_relu(const Tensor& x, double slope) {
-    return x.like(x.values.max(x.values * T(slope)));
+  static Tensor log(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = v.log(); });
   }
-  static Tensor log1m_exp(const Tensor& x) { return x.like((-x.values.expm1()).log()); }
-  static Tensor round(const Tensor& x) { return x.like(x.values.rint()); }
-  static Tensor floor(const Tensor& x) { return x.like(x.values.floor()); }
-  static Tensor clamp(const Tensor& x, double low, double high) {
-    return x.like(x.values.max(T(low)).min(T(high)));
+  static Tensor tanh(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = v.tanh(); });
+  }
+  static Tensor softplus(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = v.max(T(0)) + (-v.abs()).exp().log1p(); });
+  }
+  static Tensor relu(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = v.max(T(0)); });
+  }
+  static Tensor leaky_relu(Tensor x, double slope) {
+    return changed(std::move(x), [&](auto v) { v = v.max(v * T(slope)); });
+  }
+  static Tensor log1m_exp(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = (-v.expm1()).log(); });
+  }
+  static Tensor round(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = v.rint(); });
+  }
+  static Tensor floor(Tensor x) {
+    return changed(std::move(x), [](auto v) { v = v.floor(); });
+  }
+  static Tensor clamp(Tensor x, double low, double high) {
+    return changed(std::move(x), [&](auto v) { v = v.max(T(low)).min(T(high)); });
   }
   static Tensor where_at_most(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
-    return a.like((choice.values <= T(bound)).select(a.values, b.values));
+    return a.like((choice.values() <= T(bound)).select(a.values(), b.values()));
   }
   static Tensor where_at_least(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
-    return a.like((choice.values >= T(bound)).select(a.values, b.values));
+    return a.like((choice.values() >= T(bound)).select(a.values(), b.values()));
   }
 
   // Sums.
   static PerSample sum(const Tensor& x) {
     PerSample s{Vector(x.n)};
-    for (long i = 0; i < x.n; ++i) s.values(i) = x.values.middleCols(i * x.area(), x.area()).sum();
+    for (long i = 0; i < x.n; ++i) s.values(i) = x.values().middleCols(i * x.area(), x.area()).sum();
     return s;
   }
   static PerSample total(const Vector& v) { return {Vector::Constant(1, v.sum())}; }
@@ -154,58 +146,58 @@ struct Backend {
 
   // Channels.
   static Tensor channel_affine(const Tensor& x, const Vector& scale, const Vector& shift) {
-    return x.like((x.values.colwise() * scale).colwise() + shift);
+    return x.like((x.values().colwise() * scale).colwise() + shift);
   }
   static Tensor add_channels(const Tensor& x, const Vector& shift) {
-    return x.like(x.values.colwise() + shift);
+    return x.like(x.values().colwise() + shift);
   }
   static Tensor broadcast_channels(const Vector& v, const Tensor& like) {
-    return like.like(v.replicate(1, like.values.cols()));
+    return like.like(v.replicate(1, like.values().cols()));
   }
   static Tensor channels_of(const Tensor& x, long first, long count) {
-    return x.like(x.values.middleRows(first, count));
+    return x.like(x.values().middleRows(first, count));
   }
   static Tensor concat(const Tensor& a, const Tensor& b) {
-    typename Tensor::Values v(a.channels() + b.channels(), a.values.cols());
-    v << a.values, b.values;
+    typename Tensor::Values v(a.channels() + b.channels(), a.values().cols());
+    v << a.values(), b.values();
     return a.like(v);
   }
   template <std::size_t C>
   static Tensor permute_channels(const Tensor& x, const std::array<int, C>& source) {
-    return x.like(x.values(source, Eigen::all));
+    return x.like(x.values()(source, Eigen::all));
   }
   static Tensor mix_channels(const Tensor& x, const Matrix& w) {
-    return x.like((w * x.values.matrix()).array());
+    return x.like((w * x.values().matrix()).array());
   }
 
   static void set_normalising(const Parameter&, const Parameter&, const Tensor&, double) {}
 
   // Space and depth.
   static Tensor space_to_depth(const Tensor& x) {
-    Tensor y(x.n, x.h / 2, x.w / 2, typename Tensor::Values(4 * x.channels(), x.values.cols() / 4));
-    for_each_quad(y, [&](long column, int corner, long wide) {
-      for (long c = 0; c < x.channels(); ++c) y.values(4 * c + corner, column) = x.values(c, wide);
+    Tensor y(x.n, x.h / 2, x.w / 2, typename Tensor::Values(4 * x.channels(), x.values().cols() / 4));
+    for_each_quad(y, [&, &to = y.own()](long column, int corner, long wide) {
+      for (long c = 0; c < x.channels(); ++c) to(4 * c + corner, column) = x.values()(c, wide);
     });
     return y;
   }
   static Tensor depth_to_space(const Tensor& y) {
-    Tensor x(y.n, 2 * y.h, 2 * y.w, typename Tensor::Values(y.channels() / 4, 4 * y.values.cols()));
-    for_each_quad(y, [&](long column, int corner, long wide) {
-      for (long c = 0; c < x.channels(); ++c) x.values(c, wide) = y.values(4 * c + corner, column);
+    Tensor x(y.n, 2 * y.h, 2 * y.w, typename Tensor::Values(y.channels() / 4, 4 * y.values().cols()));
+    for_each_quad(y, [&, &to = x.own()](long column, int corner, long wide) {
+      for (long c = 0; c < x.channels(); ++c) to(c, wide) = y.values()(4 * c + corner, column);
     });
     return x;
   }
 
   static Tensor enlarge(const Tensor& x) {
-    Tensor y(x.n, 2 * x.h, 2 * x.w, Tensor::Values::Zero(x.channels(), 4 * x.values.cols()));
-    for_each_quad(x, [&](long column, int corner, long wide) {
+    Tensor y(x.n, 2 * x.h, 2 * x.w, Tensor::Values::Zero(x.channels(), 4 * x.values().cols()));
+    for_each_quad(x, [&, &to = y.own()](long column, int corner, long wide) {
       const long cx = column % x.w, cy = column / x.w % x.h, first = column - cy * x.w - cx;
       for (long v = 0; v < 5; ++v)
         for (long u = 0; u < 5; ++u) {
           const long sy = std::clamp(cy + v - 2, 0L, x.h - 1), sx = std::clamp(cx + u - 2, 0L, x.w - 1);
           const double weight = doubling_taps[std::size_t(corner / 2)][std::size_t(v)] *
                                 doubling_taps[std::size_t(corner % 2)][std::size_t(u)];
-          y.values.col(wide) += T(weight) * x.values.col(first + sy * x.w + sx);
+          to.col(wide) += T(weight) * x.values().col(first + sy * x.w + sx);
         }
     });
     return y;
@@ -222,45 +214,55 @@ struct Backend {
     return y;
   }
   static Tensor repeat_samples(const Tensor& x, long count) {
-    Tensor y(x.n * count, x.h, x.w, typename Tensor::Values(x.channels(), x.values.cols() * count));
+    Tensor y(x.n * count, x.h, x.w, typename Tensor::Values(x.channels(), x.values().cols() * count));
     for (long i = 0; i < y.n; ++i)
-      y.values.middleCols(i * x.area(), x.area()) = x.values.middleCols(i / count * x.area(), x.area());
+      y.own().middleCols(i * x.area(), x.area()) = x.values().middleCols(i / count * x.area(), x.area());
     return y;
   }
 
   static Tensor max_pool(const Tensor& x) {
-    Tensor y(x.n, (x.h + 1) / 2, (x.w + 1) / 2, typename Tensor::Values());
-    y.values = Tensor::Values::Constant(x.channels(), y.n * y.area(), -std::numeric_limits<T>::infinity());
+    const long h = (x.h + 1) / 2, w = (x.w + 1) / 2;
+    Tensor y(x.n, h, w,
+             Tensor::Values::Constant(x.channels(), x.n * h * w, -std::numeric_limits<T>::infinity()));
+    auto& to = y.own();
     for (long n = 0; n < x.n; ++n)
       for (long r = 0; r < x.h; ++r)
         for (long c = 0; c < x.w; ++c) {
-          auto most = y.values.col((n * y.h + r / 2) * y.w + c / 2);
-          most = most.max(x.values.col((n * x.h + r) * x.w + c));
+          auto most = to.col((n * h + r / 2) * w + c / 2);
+          most = most.max(x.values().col((n * x.h + r) * x.w + c));
         }
     return y;
   }
   static Tensor upsample(const Tensor& x, long height, long width) {
     Tensor y(x.n, height, width, typename Tensor::Values(x.channels(), x.n * height * width));
+    auto& to = y.own();
     for (long n = 0; n < x.n; ++n)
       for (long r = 0; r < height; ++r)
         for (long c = 0; c < width; ++c)
-          y.values.col((n * height + r) * width + c) = x.values.col((n * x.h + r / 2) * x.w + c / 2);
+          to.col((n * height + r) * width + c) = x.values().col((n * x.h + r / 2) * x.w + c / 2);
     return y;
   }
 
   // Networks.
-  static Tensor instance_norm(const Tensor& x) {
-    Tensor y = x;
-    for (long n = 0; n < x.n; ++n) {
-      auto pixels = y.values.middleCols(n * x.area(), x.area());
-      pixels.colwise() -= pixels.rowwise().mean().eval();
-      pixels.colwise() *= (pixels.square().rowwise().mean() + T(1e-5)).rsqrt().eval();
-    }
-    return y;
+  static Tensor instance_norm(Tensor x) {
+    auto& values = x.own();
+    const long area = x.area(), channels = x.channels(), parts = std::min(channels, long(threads()));
+    parallel_for(x.n * parts, double(values.size()), [&](long task) {
+      const long first = task % parts * channels / parts, last = (task % parts + 1) * channels / parts;
+      auto pixels = values.block(first, task / parts * area, last - first, area);
+      Vector mean = Vector::Zero(last - first), square = mean;
+      for (long p = 0; p < area; ++p) mean += pixels.col(p);
+      mean /= T(area);
+      for (long p = 0; p < area; ++p) square += (pixels.col(p) - mean).square();
+      const Vector scale = (square / T(area) + T(1e-5)).rsqrt();
+      for (long p = 0; p < area; ++p) pixels.col(p) = (pixels.col(p) - mean) * scale;
+    });
+    return x;
   }
   static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
                        int padding) {
-    return eigen::conv2d(x, weight, bias, stride, padding);
+    if (bias) return eigen::conv2d(x, weight, bias->values(), stride, padding);
+    return eigen::conv2d(x, weight, Vector::Zero(weight.size(0)).eval(), stride, padding);
   }
 
   static const Tensor& to_network(const Tensor& x, const Precision&, const Parameter&) { return x; }
@@ -276,8 +278,9 @@ struct Backend {
   static Tensor joint_conv(const Tensor& z, const Parameter& weight, const Tensor& h,
                            const Parameter& features, const Parameter& bias, const Tensor* shared,
                            int padding, const Precision&) {
-    const auto from_features = shared ? repeated(*shared, h.n) : conv2d(h, features, &bias, 1, padding);
-    return z.n == 0 ? from_features : conv2d(z, weight, nullptr, 1, padding) + from_features;
+    if (z.n == 0) return shared ? repeated(*shared, h.n) : conv2d(h, features, &bias, 1, padding);
+    const auto from_features = shared ? *shared : conv2d(h, features, &bias, 1, padding);
+    return eigen::conv2d(z, weight, from_features.values(), 1, padding);
   }
 
   // Small matrices, in double.
@@ -299,25 +302,26 @@ struct Backend {
   template <class Like>
   static Tensor from_host(const std::vector<double>& values, const std::array<long, 4>& s, const Like&) {
     Tensor x(s[0], s[2], s[3], typename Tensor::Values(s[1], s[0] * s[2] * s[3]));
+    auto& to = x.own();
     for (long n = 0; n < s[0]; ++n)
       for (long c = 0; c < s[1]; ++c)
         for (long p = 0; p < x.area(); ++p)
-          x.values(c, n * x.area() + p) = T(values[std::size_t((n * s[1] + c) * x.area() + p)]);
+          to(c, n * x.area() + p) = T(values[std::size_t((n * s[1] + c) * x.area() + p)]);
     return x;
   }
   static std::vector<double> to_host(const Tensor& x) {
     std::vector<double> values;
-    values.reserve(std::size_t(x.values.size()));
+    values.reserve(std::size_t(x.values().size()));
     for (long n = 0; n < x.n; ++n)
       for (long c = 0; c < x.channels(); ++c)
-        for (long p = 0; p < x.area(); ++p) values.push_back(double(x.values(c, n * x.area() + p)));
+        for (long p = 0; p < x.area(); ++p) values.push_back(double(x.values()(c, n * x.area() + p)));
     return values;
   }
   static PerSample constant(double value, const Tensor&) { return {Vector::Constant(1, T(value))}; }
   static bool all_integers_within(const Tensor& x, double low, double high) {
-    return (x.values >= T(low) && x.values <= T(high) && x.values == x.values.floor()).all();
+    return (x.values() >= T(low) && x.values() <= T(high) && x.values() == x.values().floor()).all();
   }
-  static bool all_finite(const Tensor& x) { return x.values.isFinite().all(); }
+  static bool all_finite(const Tensor& x) { return x.values().isFinite().all(); }
   static bool all_finite(const PerSample& p) { return p.values.isFinite().all(); }
 
   template <class Visit>
@@ -326,8 +330,10 @@ struct Backend {
   }
   static io::DType dtype(const Parameter&) { return sizeof(T) == 8 ? io::DType::f64 : io::DType::f32; }
   static std::vector<long> sizes(const Parameter& p) { return p.state->sizes; }
-  static void assign(const Parameter& p, const std::vector<double>& values) {
-    p.assign(Eigen::Map<const Eigen::ArrayXd>(values.data(), Eigen::Index(values.size())).template cast<T>());
+  template <class V = double>
+  static void assign(const Parameter& p, const std::vector<V>& values) {
+    using Values = Eigen::Array<V, Eigen::Dynamic, 1>;
+    p.assign(Eigen::Map<const Values>(values.data(), Eigen::Index(values.size())).template cast<T>());
   }
   static std::vector<double> to_host(const Parameter& p) { return {p.values().begin(), p.values().end()}; }
   static std::vector<double> to_host(const PerSample& p) { return {p.values.begin(), p.values.end()}; }
@@ -353,8 +359,8 @@ struct Backend {
   static void copy_rows(const Tensor& from, Tensor& to, long height, long width) {
     for (long n = 0; n < from.n; ++n)
       for (long y = 0; y < height; ++y)
-        to.values.middleCols((n * to.h + y) * to.w, width) =
-            from.values.middleCols((n * from.h + y) * from.w, width);
+        to.own().middleCols((n * to.h + y) * to.w, width) =
+            from.values().middleCols((n * from.h + y) * from.w, width);
   }
 };
 

@@ -1,70 +1,108 @@
 // conv2d on channels-last tensors: cross-correlation with zero padding, as LibTorch's.
 //
-//   y[o, p] = bias[o] + sum_{i, ky, kx} weight[o, i, ky, kx] x[i, p * stride - padding + (ky, kx)]
+//   y[o, p] = start[o, p] + sum_{i, ky, kx} weight[o, i, ky, kx] x[i, p * stride - padding + (ky, kx)]
 //
-// A kernel of 1x1 is one matrix product. Others gather the patches of a few output rows at a time and
-// multiply: memory beyond the result is bounded by about `gathered_columns` patches, never the whole image.
+// `start` is a bias, or a tensor of y's size or of fewer samples that are each repeated, such as the share of a
+// feature map (core/conditions.hpp). Pixels are read where they lie (conv_kernel.hpp): memory beyond the result is a reordered copy of the weight, kept
+// until the parameter changes, and a table of pointers for a few dozen pixels a thread.
 #pragma once
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <array>
+#include <memory>
+#include <new>
 #include <string>
+#include <vector>
 
+#include "cnf/backend/eigen/conv_kernel.hpp"
 #include "cnf/backend/eigen/module.hpp"
+#include "cnf/backend/eigen/parallel.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
 
 namespace cnf::eigen {
 
-inline constexpr long gathered_columns = 1024;
+namespace detail {
 
+/// Tiles of two vectors of outputs, and one of one where that holds the rest: for each, (ky, kx, i, output).
 template <class T>
-Tensor<T> conv2d(const Tensor<T>& x, const Parameter<T>& weight, const Parameter<T>* bias, int stride,
+PackedWeight<T> packed(const Parameter<T>& weight) {
+  const long out = weight.size(0), in = weight.size(1), taps = weight.size(2) * weight.size(3);
+  const long lanes = ConvKernel<T>::best().lanes, padded = (out + lanes - 1) / lanes * lanes;
+  constexpr std::align_val_t line{64};
+  const std::shared_ptr<T[]> all(new (line) T[std::size_t(padded * in * taps)](),
+                                 [](T* p) { ::operator delete[](p, line); });
+  for (long first = 0; first < out; first += 2 * lanes) {
+    const long wide = std::min(2 * lanes, padded - first), there = std::min(wide, out - first);
+    for (long o = 0; o < there; ++o)
+      for (long i = 0; i < in; ++i) {
+        const T* from = weight.values().data() + ((first + o) * in + i) * taps;
+        T* to = all.get() + first * in * taps + i * wide + o;
+        for (long tap = 0; tap < taps; ++tap) to[tap * in * wide] = from[tap];
+      }
+  }
+  return all;
+}
+
+}  // namespace detail
+
+/// `start`: one column for all pixels, or a column for each pixel of the samples.
+template <class T, class Start>
+Tensor<T> conv2d(const Tensor<T>& x, const Parameter<T>& weight, const Start& start, int stride,
                  int padding) {
-  using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
-  using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const long out = weight.size(0), in = weight.size(1), kernel = weight.size(2);
+  const long out = weight.size(0), in = weight.size(1), kernel = weight.size(2), taps = kernel * kernel;
   if (x.channels() != in)
     throw Error("conv2d: expected " + std::to_string(in) + " channels, got " + std::to_string(x.channels()));
   const long h = (x.h + 2 * padding - kernel) / stride + 1, w = (x.w + 2 * padding - kernel) / stride + 1;
-  Tensor<T> y(x.n, h, w, typename Tensor<T>::Values(out, x.n * h * w));
+  const long columns = x.n * h * w, repeats = start.cols() == 1 ? 0 : columns / start.cols();
+  Tensor<T> y(x.n, h, w, typename Tensor<T>::Values(out, columns));
+  T* const to = y.own().data();
 
-  // The weight with its columns in the order in which patches are gathered: (ky, kx, i).
-  const Eigen::Map<const RowMajor> stored(weight.values().data(), out, in * kernel * kernel);
-  Matrix by_patch(out, in * kernel * kernel);
-  for (long i = 0; i < in; ++i)
-    for (long k = 0; k < kernel * kernel; ++k) by_patch.col(k * in + i) = stored.col(i * kernel * kernel + k);
+  const auto& best = detail::ConvKernel<T>::best();
+  const auto weights = weight.state->packed.get(weight, [&] { return detail::packed(weight); });
+  const std::vector<T> beyond(static_cast<std::size_t>(in));
+  const long pair = 2 * best.lanes, tiles = (out + pair - 1) / pair;
 
-  if (kernel == 1 && stride == 1 && padding == 0) {
-    y.values.matrix().noalias() = by_patch * x.values.matrix();
-  } else {
-    const long rows_at_once = std::max(1L, std::min(h, gathered_columns / std::max(1L, w)));
-    Matrix patches(in * kernel * kernel, rows_at_once * w);
-    for (long n = 0; n < x.n; ++n)
-      for (long first = 0; first < h; first += rows_at_once) {
-        const long rows = std::min(rows_at_once, h - first);
-        for (long row = 0; row < rows; ++row)
-          for (long ky = 0; ky < kernel; ++ky) {
-            const long sy = (first + row) * stride - padding + ky;
-            for (long kx = 0; kx < kernel; ++kx) {
-              auto block = patches.block((ky * kernel + kx) * in, row * w, in, w);
-              if (sy < 0 || sy >= x.h) {
-                block.setZero();
-                continue;
-              }
-              for (long column = 0; column < w; ++column) {
-                const long sx = column * stride - padding + kx;
-                if (sx < 0 || sx >= x.w)
-                  block.col(column).setZero();
-                else
-                  block.col(column) = x.values.col((n * x.h + sy) * x.w + sx).matrix();
-              }
-            }
-          }
-        y.values.middleCols((n * h + first) * w, rows * w).matrix().noalias() =
-            by_patch * patches.leftCols(rows * w);
-      }
-  }
-  if (bias) y.values.colwise() += bias->values();
+  // A task is a block of pixels times a share of the outputs: few pixels are not too few for all cores.
+  constexpr long at_once = 96;
+  const long blocks = (columns + at_once - 1) / at_once;
+  const long shares = std::clamp(4L * threads() / std::max(1L, blocks), 1L, tiles);
+  const double work = double(columns) * double(out) * double(in * taps);
+  parallel_for(blocks * shares, work, [&](long task) {
+    const long block = task / shares, share = task % shares;
+    const long first = block * at_once, last = std::min(columns, first + at_once);
+    std::vector<const T*> seen(std::size_t(taps * at_once), beyond.data());
+    std::array<const T*, at_once> starts;
+    for (long column = first; column < last; ++column) {
+      const long sample = column / (h * w), row = column / w % h * stride - padding,
+                 left = column % w * stride - padding;
+      starts[std::size_t(column - first)] =
+          start.data() + (repeats == 0 ? 0 : (sample / repeats * h * w + column % (h * w)) * out);
+      for (long ky = 0; ky < kernel; ++ky)
+        for (long kx = 0; kx < kernel; ++kx) {
+          const long sy = row + ky, sx = left + kx;
+          if (sy >= 0 && sy < x.h && sx >= 0 && sx < x.w)
+            seen[std::size_t((ky * kernel + kx) * at_once + column - first)] =
+                x.values().data() + ((sample * x.h + sy) * x.w + sx) * in;
+        }
+    }
+    for (long tile = share * tiles / shares; tile < (share + 1) * tiles / shares; ++tile) {
+      const long o = tile * pair;
+      const auto run = out - o > best.lanes ? best.two : best.one;
+      for (long p = first; p < last; p += best.pixels)
+        run({.weight = weights.get() + o * in * taps,
+             .x = seen.data() + (p - first),
+             .taps = taps,
+             .channels = in,
+             .x_stride = at_once,
+             .start = starts.data() + (p - first),
+             .first = o,
+             .y = to + p * out + o,
+             .y_stride = out,
+             .outputs = std::min(pair, out - o),
+             .pixels = std::min(long(best.pixels), last - p)});
+    }
+  });
   return y;
 }
 

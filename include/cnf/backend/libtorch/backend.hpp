@@ -302,9 +302,10 @@ struct Backend {
                                               : io::DType::f32;
   }
   static std::vector<long> sizes(const Parameter& p) { return {p.sizes().begin(), p.sizes().end()}; }
-  static void assign(const Parameter& p, const std::vector<double>& values) {
+  template <class T = double>
+  static void assign(const Parameter& p, const std::vector<T>& values) {
     at::NoGradGuard no_grad;
-    p.copy_(at::from_blob(const_cast<double*>(values.data()), p.sizes(), at::kDouble));
+    p.copy_(at::from_blob(const_cast<T*>(values.data()), p.sizes(), c10::CppTypeToScalarType<T>::value));
   }
 
   /// x in the precision and on the device of the model that has this parameter.

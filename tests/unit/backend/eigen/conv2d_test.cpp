@@ -66,7 +66,8 @@ TEST_CASE("conv2d is the sum that defines it, for every kernel, stride, padding 
       {3, 4, 4, 5, 3, 1, 1, 0},   {2, 3, 3, 4, 2, 1, 1, 1},     // 1x1, without and with padding
       {2, 3, 6, 8, 4, 2, 2, 0},   {2, 3, 7, 9, 4, 2, 2, 0},     // the stride of pyramids, even and odd sizes
       {2, 3, 6, 8, 4, 1, 2, 0},   {1, 2, 7, 6, 3, 5, 1, 2},     // others
-      {2, 1, 40, 70, 2, 3, 1, 1}, {1, 1, 2, 1500, 1, 3, 1, 1},  // more columns than are gathered at once
+      {2, 1, 40, 70, 2, 3, 1, 1}, {1, 1, 2, 1500, 1, 3, 1, 1},  // more columns than are computed at once
+      {2, 3, 6, 7, 41, 3, 1, 1},  {1, 20, 9, 12, 16, 3, 1, 1},  // several tiles of outputs, full and not
   };
   for (const auto& c : cases) {
     CAPTURE(c.h);
@@ -76,6 +77,25 @@ TEST_CASE("conv2d is the sum that defines it, for every kernel, stride, padding 
     CHECK(worst_difference(c, true) < 1e-12);
     CHECK(worst_difference(c, false) < 1e-12);
   }
+}
+
+TEST_CASE("a start of fewer samples holds for each of their repetitions") {
+  B::Module module;
+  const auto w = B::add_parameter(module, "weight", {5, 3, 3, 3}, random_numbers(5 * 27, 1), true);
+  const auto z = B::from_host(random_numbers(6 * 3 * 14 * 15, 2), {6, 3, 14, 15}, 0);
+  const auto start = B::from_host(random_numbers(2 * 5 * 14 * 15, 3), {2, 5, 14, 15}, 0);
+  const auto y = eigen::conv2d(z, w, start.values(), 1, 1);
+  const auto expected = B::conv2d(z, w, nullptr, 1, 1) + B::repeat_samples(start, 3);
+  CHECK((y.values() - expected.values()).abs().maxCoeff() < 1e-12);
+}
+
+TEST_CASE("a parameter's new numbers are the ones used") {
+  B::Module module;
+  const auto w = B::add_parameter(module, "weight", {1, 1, 1, 1}, {2}, true);
+  const auto x = B::from_host({3}, {1, 1, 1, 1}, 0);
+  CHECK(B::to_host(B::conv2d(x, w, nullptr, 1, 0)) == std::vector<double>{6});
+  B::assign(w, {5});
+  CHECK(B::to_host(B::conv2d(x, w, nullptr, 1, 0)) == std::vector<double>{15});
 }
 
 TEST_CASE("an input of other channels is an Error") {

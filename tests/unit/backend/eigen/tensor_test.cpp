@@ -33,13 +33,28 @@ TEST_CASE("arithmetic between tensors of different size is an Error that names b
 
 TEST_CASE("arithmetic is elementwise") {
   const auto a = filled(1, 2, 2, 2, 6), b = filled(1, 2, 2, 2, 2);
-  CHECK((a + b).values.isConstant(8));
-  CHECK((a - b).values.isConstant(4));
-  CHECK((a * b).values.isConstant(12));
-  CHECK((-a).values.isConstant(-6));
-  CHECK((a + 1.0).values.isConstant(7));
-  CHECK((a - 1.0).values.isConstant(5));
-  CHECK((0.5 * a).values.isConstant(3));
+  CHECK((a + b).values().isConstant(8));
+  CHECK((a - b).values().isConstant(4));
+  CHECK((a * b).values().isConstant(12));
+  CHECK((-a).values().isConstant(-6));
+  CHECK((a + 1.0).values().isConstant(7));
+  CHECK((a - 1.0).values().isConstant(5));
+  CHECK((0.5 * a).values().isConstant(3));
+}
+
+TEST_CASE("copies share their values until one is changed") {
+  const auto a = filled(1, 2, 2, 2, 6);
+  auto b = a;
+  CHECK(b.values().data() == a.values().data());
+  b.own()(0, 0) = 1;
+  CHECK(a.values().isConstant(6));
+  CHECK(b.values()(0, 0) == 1);
+  const auto* before = b.values().data();
+  const auto c = changed(std::move(b), [](auto v) { v = v + 1.0; });
+  CHECK(c.values().data() == before);  // nobody else held them
+  CHECK(c.values()(0, 0) == 2);
+  CHECK((a + c).values()(0, 1) == 13);
+  CHECK(a.values().isConstant(6));
 }
 
 TEST_CASE("one number alone holds for all samples, on either side") {

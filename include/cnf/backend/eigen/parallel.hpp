@@ -1,0 +1,28 @@
+// All cores, where the compiler has OpenMP (-fopenmp; CMake's cnf::eigen asks for it); else one thread.
+#pragma once
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace cnf::eigen {
+
+inline int threads() {
+#ifdef _OPENMP
+  return omp_in_parallel() ? 1 : omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+/// Calls body(i) for 0 <= i < count, which must not throw; `work` counts operations in all: few of them don't
+/// wake a second thread.
+template <class Body>
+void parallel_for(long count, [[maybe_unused]] double work, const Body& body) {
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) if (count > 1 && work > 1e5)
+#endif
+  for (long i = 0; i < count; ++i) body(i);
+}
+
+}  // namespace cnf::eigen
