@@ -94,7 +94,7 @@ build() {  # OPTION TARGET
   say "Building in build/"
   cmake --preset release -DCNF_BUILD_TESTS="$1" -DCNF_BUILD_BENCHMARKS="$1" -DCNF_BUILD_EXAMPLES=ON -DCNF_LIBTORCH=ON \
     --log-level=NOTICE
-  cmake --build --preset release --target "$2"
+  cmake --build --preset release --parallel "$(nproc)" --target "$2"  # ninja alone would start two more
 }
 
 # ---- photographs ----------------------------------------------------------------------------------------------
@@ -146,8 +146,8 @@ vessels() {
   $program synthesize --out $data/train --count 12 --seed 1
   $program synthesize --out $data/test --count 4 --seed 2
   for model in cnf bernoulli; do
-    say "Training: $model, 45 seconds"
-    $program train --data $data/train --out $out/$model --model $model --extractor unet --crop 96 --time-limit 45 --seed 1
+    say "Training: $model, 75 seconds"
+    $program train --data $data/train --out $out/$model --model $model --extractor unet --crop 96 --time-limit 75 --seed 1
   done
   say "Evaluating on the four photographs that training did not see"
   $program evaluate --checkpoint $out/cnf/model.safetensors --baseline $out/bernoulli/model.safetensors \

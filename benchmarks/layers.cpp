@@ -1,6 +1,7 @@
 // Layers and networks alone, on both backends: 16 samples of 12 channels at 16x16, features of 128 channels.
 #include "cnf/eigen.hpp"
 #include "cnf/libtorch.hpp"
+#include "cnf/testing/perturb.hpp"
 #include "measure.hpp"
 
 namespace {
@@ -24,9 +25,7 @@ void layer(benchmark::State& state, bool inverse) {
   const typename B::NoGradients no_gradients;
   typename B::Module module;
   const Conditioned<Spec, B, In, F> part{Scope<B>(module, 1)};
-  B::for_each_parameter(module, [](const std::string& name, const typename B::Parameter& p) {
-    if (name.ends_with("initialised")) B::set(p, 1);
-  });
+  testing::mark_initialised<B>(module);
   if constexpr (std::is_same_v<B, Torch>) B::place(module, {});
   const Batch<B, In> x(random_tensor<B>(samples, 12, 16, 16));
   const auto h = part.prepare({.data = {random_tensor<B>(samples, 128, 16, 16)}});

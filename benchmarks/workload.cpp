@@ -9,13 +9,16 @@
 #include <iostream>
 
 #include "memory.hpp"
+#include "support/computing.hpp"
 #include "support/program.hpp"
 
 namespace {
 
+using Precision = cnf::libtorch::Backend::Precision;
+
 struct Options {
-  std::string which = "train", precision = "float32", micro_batch = "0";
-  long samples = 16;
+  std::string which = "train", precision = "float32";
+  long samples = 16, micro_batch = cnf::libtorch::MicroBatch::whole;
   int steps = 8, threads = 2;
   bool reversible = false;
 };
@@ -23,13 +26,11 @@ struct Options {
 template <class Flow>
 void answer(const Options& o) {
   const bool train = o.which == "train";
-  const auto networks = o.precision == "bfloat16" ? workload::B::Precision(at::kBFloat16) : std::nullopt;
-  workload::Bound<Flow> w(o.samples, o.which == "many" ? 4 : o.samples, networks, o.reversible);
+  const auto networks = o.precision == "bfloat16" ? Precision(at::kBFloat16) : std::nullopt;
+  workload::Trainable<Flow> w(o.samples, o.which == "many" ? 4 : o.samples, networks, o.reversible);
   if (train)
     for (auto& leaf : w.leaves()) leaf.mutable_grad() = at::zeros_like(leaf);
-  cnf::libtorch::MicroBatch pieces(o.samples,
-                                   o.micro_batch == "auto" ? 0 : std::max(1L, std::stol(o.micro_batch)));
-  if (o.micro_batch == "0") pieces = cnf::libtorch::MicroBatch(o.samples, o.samples);
+  cnf::libtorch::MicroBatch pieces(o.samples, o.micro_batch);
   const auto run = [&] {
     if (train)
       w.train(pieces.rows());
@@ -74,7 +75,7 @@ int main(int argc, char** argv) {
     app.add_option("--precision", o->precision)
         ->check(CLI::IsMember({"float32", "bfloat16"}))
         ->capture_default_str();
-    app.add_option("--micro-batch", o->micro_batch, "rows a piece; 0: whole, or auto")->capture_default_str();
+    support::add_micro_batch(app, o->micro_batch);
     app.add_flag("--reversible", o->reversible);
     app.add_option("--threads", o->threads)->check(support::positive())->capture_default_str();
     app.callback([o] { run(*o); });

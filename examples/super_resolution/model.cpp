@@ -7,9 +7,6 @@
 namespace super_resolution {
 namespace {
 
-/// 0 .. 255 to about zero mean and unit range, so that zero padding is mid-grey.
-at::Tensor normalised(const at::Tensor& x) { return x.to(at::kFloat) / 255 - 0.5; }
-
 template <class Spec>
 class Instance final : public support::Holding<AnyModel, Spec> {
  public:
@@ -17,28 +14,19 @@ class Instance final : public support::Holding<AnyModel, Spec> {
 
   at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y,
                           const cnf::NoiseOptions& noise) const override {
-    return this->model_.given(normalised(x)).bits_per_dim(y, noise).values;
+    return this->model_.given(normalised(x.to(at::kFloat))).bits_per_dim(y, noise).values;
   }
   void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
               const std::function<void(std::size_t, const at::Tensor&)>& take) const override {
     const at::NoGradGuard no_grad;
-    const auto given = this->model_.given(normalised(x));
+    const auto given = this->model_.given(normalised(x.to(at::kFloat)));
     for (std::size_t i = 0; i < options.size(); ++i) take(i, given.sample(options[i]));
   }
   std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
     const at::NoGradGuard no_grad;
-    return this->model_.given(normalised(x)).first_nonfinite(y, {.seed = seed});
+    return this->model_.given(normalised(x.to(at::kFloat))).first_nonfinite(y, {.seed = seed});
   }
 };
-
-/// Calls act.operator()<Spec>(config, model) for every model of the program.
-template <class Act>
-void for_each_spec(const Act& act) {
-  act.template operator()<SmallFlow>("small", "cnf");
-  act.template operator()<SmallFactorised>("small", "factorised");
-  act.template operator()<PaperFlow>("paper", "cnf");
-  act.template operator()<PaperFactorised>("paper", "factorised");
-}
 
 template <class Act>
 void with_spec(const Choice& choice, const Act& act) {

@@ -32,4 +32,19 @@ using SmallFlow = cnf::ConditionalFlow<Target, Input, cnf::Enlarged<cnf::Rrdb<1,
                                        TwoLevels<4, 64>::ResidualFlow, cnf::Uniform<8>>;
 using SmallFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Enlarged<cnf::Rrdb<3, 16, 32, 1>>>;
 
+/// Calls act.operator()<Spec>(config, model) for every model of the program.
+template <class Act>
+void for_each_spec(const Act& act) {
+  act.template operator()<SmallFlow>("small", "cnf");
+  act.template operator()<SmallFactorised>("small", "factorised");
+  act.template operator()<PaperFlow>("paper", "cnf");
+  act.template operator()<PaperFactorised>("paper", "factorised");
+}
+
+/// What a model sees of 0 .. 255: about zero mean and unit range, so that zero padding is mid-grey.
+template <class X>
+X normalised(const X& x) {
+  return x / 255 - 0.5;
+}
+
 }  // namespace super_resolution

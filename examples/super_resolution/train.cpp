@@ -18,7 +18,6 @@ struct Options {
   std::filesystem::path data, out, validation;
   Choice choice;
   int patch = 32, crops = 128;
-  std::uint64_t seed = 1;
   support::Computing computing;
   double held_out = 0.1;
   bool resume = false;
@@ -52,8 +51,8 @@ void run(Options o) {
   const auto placement = support::place(o.computing);
   const auto device = placement.device;
 
-  auto model =
-      make_model(o.choice, {.seed = o.seed, .placement = placement, .reversible = o.training.reversible});
+  auto model = make_model(
+      o.choice, {.seed = o.training.seed, .placement = placement, .reversible = o.training.reversible});
   cnf::io::CheckpointExtras resumed;
   if (o.resume) resumed = model->load(checkpoint);
 
@@ -62,30 +61,23 @@ void run(Options o) {
              double(model->parameters()) / 1e6, images.train.size(), images.held_out.size());
 
   const auto on_device = [&](Crops crops) { return Crops{crops.x.to(device), crops.y.to(device)}; };
-  const auto batch = [&](std::int64_t step) {
-    return on_device(
-        photographs.random_crops(o.training.batch, o.patch, o.seed, std::uint32_t(step), /*mirror=*/true));
-  };
-
   o.training.folder = o.out;
   support::TrainingHooks hooks;
-  Crops now;
-  std::int64_t step_now = -1;
-  hooks.loss = [&](std::int64_t step, long first, long count) {
-    if (std::exchange(step_now, step) != step) now = batch(step);
-    return model
-        ->bits_per_dim(now.x.narrow(0, first, count), now.y.narrow(0, first, count),
-                       {.seed = support::noise_seed(o.seed, step), .first_input = first})
-        .mean();
+  hooks.batch = [&](std::int64_t step) {
+    const auto crops = on_device(photographs.random_crops(o.training.batch, o.patch, o.training.seed,
+                                                          std::uint32_t(step), /*mirror=*/true));
+    return support::Pairs{crops.x, crops.y};
   };
-  hooks.diagnose = [&](std::int64_t step) {
-    const auto crops = batch(step);
-    return model->first_nonfinite(crops.x, crops.y, support::noise_seed(o.seed, step));
+  hooks.loss = [&](const support::Pairs& images, const cnf::NoiseOptions& noise) {
+    return model->bits_per_dim(images.x, images.y, noise).mean();
+  };
+  hooks.diagnose = [&](const support::Pairs& images, std::uint64_t seed) {
+    return model->first_nonfinite(images.x, images.y, seed);
   };
   std::optional<Crops> held_out;
   if (!images.held_out.empty()) {
-    held_out = on_device(
-        Photographs(images.held_out, o.patch).random_crops(o.crops, o.patch, o.seed, 0, /*mirror=*/false));
+    held_out = on_device(Photographs(images.held_out, o.patch)
+                             .random_crops(o.crops, o.patch, o.training.seed, 0, /*mirror=*/false));
     hooks.validate = [&] {
       double sum = 0;
       for (std::int64_t i = 0; i < o.crops; i += 32) {
@@ -102,7 +94,7 @@ void run(Options o) {
   hooks.save = [&](cnf::io::CheckpointExtras extras) {
     extras.metadata["config"] = o.choice.config;
     extras.metadata["model"] = o.choice.model;
-    extras.metadata["seed"] = std::to_string(o.seed);
+    extras.metadata["seed"] = std::to_string(o.training.seed);
     extras.metadata["patch"] = std::to_string(o.patch);
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
@@ -134,7 +126,7 @@ void add_train(CLI::App& app) {
   c->add_option("--steps", o->training.steps, "steps in all")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of initial parameters, crops and noise")
+  c->add_option("--seed", o->training.seed, "of initial parameters, crops and noise")
       ->check(support::not_negative())
       ->capture_default_str();
   support::add_training(*c, o->training, o->resume);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <string>
 #include <thread>
 
@@ -33,6 +34,19 @@ inline void add_computing(CLI::App& command, Computing& computing) {
           "of the networks: float32, or bfloat16 (half the memory, and faster where the processor has it)")
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
+}
+
+/// --micro-batch, as libtorch::MicroBatch takes it.
+inline void add_micro_batch(CLI::App& command, long& rows) {
+  using cnf::libtorch::MicroBatch;
+  command
+      .add_option("--micro-batch", rows,
+                  "images computed at a time, with the gradient of the whole step: a number, all, or auto, "
+                  "which tries and keeps the fastest; less memory")
+      ->transform(CLI::Transformer(
+          std::map<std::string, long>{{"all", MicroBatch::whole}, {"auto", MicroBatch::fastest}}))
+      ->check(CLI::Range(-1L, 1L << 20))
+      ->default_str("all");
 }
 
 /// Sets the number of threads, checks that LibTorch has the device, and prints what was chosen.

@@ -15,6 +15,7 @@
 #include <numbers>
 
 #include "cnf/libtorch.hpp"
+#include "computing.hpp"
 #include "program.hpp"
 
 namespace support {
@@ -174,13 +175,7 @@ std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resu
 
 void add_training(CLI::App& command, TrainingOptions& options, bool& resume) {
   command.add_option("--batch", options.batch, "images in a step")->check(positive())->capture_default_str();
-  command
-      .add_option("--micro-batch", options.micro_batch,
-                  "images computed at a time, with the gradient of the whole step: a number, all, or auto, "
-                  "which tries and keeps the fastest; less memory")
-      ->transform(CLI::Transformer(std::map<std::string, int>{{"all", 0}, {"auto", -1}}))
-      ->check(CLI::Range(-1, 1 << 20))
-      ->default_str("all");
+  add_micro_batch(command, options.micro_batch);
   command.add_flag(
       "--reversible", options.reversible,
       "rebuild activations in the backward pass instead of storing them: memory that does not grow "
@@ -209,8 +204,7 @@ void train(torch::nn::Module& module, const TrainingOptions& options, const Trai
   Progress progress;
   const auto start = Clock::now();
   auto last_checkpoint = start;
-  cnf::libtorch::MicroBatch pieces(
-      options.batch, options.micro_batch == 0 ? options.batch : std::max(0, options.micro_batch));
+  cnf::libtorch::MicroBatch pieces(options.batch, options.micro_batch);
   double smooth_bpd = 0, smooth_seconds = 0, validation = std::nan("");
 
   const auto save = [&] {
@@ -247,13 +241,16 @@ void train(torch::nn::Module& module, const TrainingOptions& options, const Trai
 
     const auto before = Clock::now();
     adam.zero_grad();
+    const auto images = hooks.batch(step);
+    const auto noise_seed = options.seed * 1'000'003 + std::uint64_t(step) + 1;
     const auto not_finite = [&] {
-      return cnf::Error(
-          fmt::format("step {}: the loss is not finite; it began in {}", step, hooks.diagnose(step)));
+      return cnf::Error(fmt::format("step {}: the loss is not finite; it began in {}", step,
+                                    hooks.diagnose(images, noise_seed)));
     };
     const double bpd =
         cnf::libtorch::backward_in_pieces(module, options.batch, pieces.rows(), [&](long first, long count) {
-          auto loss = hooks.loss(step, first, count);
+          auto loss = hooks.loss({images.x.narrow(0, first, count), images.y.narrow(0, first, count)},
+                                 {.seed = noise_seed, .first_input = first});
           if (!std::isfinite(loss.item<double>())) throw not_finite();
           return loss;
         });

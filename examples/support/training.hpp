@@ -16,6 +16,7 @@
 #include <string>
 
 #include "cnf/io/checkpoint.hpp"
+#include "cnf/model/model.hpp"
 
 namespace support {
 
@@ -28,16 +29,23 @@ struct TrainingOptions {
   double clip = 1;           // largest norm of the gradient
   double checkpoint_minutes = 5;
   int batch = 32;           // images in a step
-  int micro_batch = 0;      // computed at a time, with the gradient of the whole; 0: all; -1: the fastest
+  long micro_batch = 0;     // computed at a time, with the gradient of the whole: libtorch::MicroBatch
   bool reversible = false;  // rebuild activations in the backward pass instead of storing them
+  std::uint64_t seed = 1;   // of its noise: another for every step, the same when it is repeated
+};
+
+/// Inputs and targets of a step.
+struct Pairs {
+  at::Tensor x, y;
 };
 
 struct TrainingHooks {
-  /// What to minimise in this step: mean bits per dimension of images first .. first + count - 1 of its
-  /// batch, a scalar with gradient.
-  std::function<at::Tensor(std::int64_t step, long first, long count)> loss;
-  /// Where a value that is not finite began, for the same step.
-  std::function<std::string(std::int64_t step)> diagnose;
+  /// The images of a step, on the model's device; the same for the same step.
+  std::function<Pairs(std::int64_t step)> batch;
+  /// What to minimise: their mean bits per dimension, a scalar with gradient.
+  std::function<at::Tensor(const Pairs& images, const cnf::NoiseOptions& noise)> loss;
+  /// Where a value that is not finite began.
+  std::function<std::string(const Pairs& images, std::uint64_t noise_seed)> diagnose;
   /// Bits per dimension of held-out images; empty for none.
   std::function<double()> validate;
   /// Writes a checkpoint.
@@ -51,11 +59,6 @@ std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resu
 /// Options that every training has: --batch, --micro-batch, --reversible, --time-limit, --lr,
 /// --checkpoint-minutes, and --resume.
 void add_training(CLI::App& command, TrainingOptions& options, bool& resume);
-
-/// Seed of the dequantization noise of a step: another for every step, the same when it is repeated.
-inline std::uint64_t noise_seed(std::uint64_t seed, std::int64_t step) {
-  return seed * 1'000'003 + std::uint64_t(step) + 1;
-}
 
 /// Trains. `resumed` is what an earlier checkpoint held beside the model; empty for a new start. Throws
 /// Interrupted after Ctrl-C.

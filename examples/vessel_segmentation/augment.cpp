@@ -147,30 +147,10 @@ std::size_t image_for(std::int64_t n, std::size_t count, std::uint64_t seed) {
 
 }  // namespace
 
-Normaliser::Normaliser(const support::Image& image, const Mask& field_of_view) {
-  const auto area = field_of_view.on.size();
-  const auto count = double(std::accumulate(field_of_view.on.begin(), field_of_view.on.end(), 0L));
-  if (count == 0) throw cnf::Error("expected a field of view of at least one pixel, got none");
-  for (std::size_t c = 0; c < colours; ++c) {
-    double sum = 0, squares = 0;
-    for (std::size_t i = 0; i < area; ++i) sum += field_of_view.on[i] * double(image.rgb[3 * i + c]);
-    mean[c] = sum / count;
-    for (std::size_t i = 0; i < area; ++i)
-      squares += field_of_view.on[i] * (image.rgb[3 * i + c] - mean[c]) * (image.rgb[3 * i + c] - mean[c]);
-    deviation[c] = std::max(1.0, std::sqrt(squares / count));  // a flat channel stays flat
-  }
-}
-
 at::Tensor to_input(const support::Image& image, const Mask& field_of_view) {
-  const Normaliser normalised(image, field_of_view);
-  const auto area = field_of_view.on.size();
-  auto x = at::zeros({1, std::int64_t(channels), image.height, image.width});
-  float* values = x.data_ptr<float>();
-  for (std::size_t i = 0; i < area; ++i) {
-    if (field_of_view.on[i] == 0) continue;
-    for (std::size_t c = 0; c < colours; ++c) values[c * area + i] = normalised(image.rgb[3 * i + c], c);
-    values[colours * area + i] = 1;
-  }
+  const auto values = input_values(image, field_of_view);
+  auto x = at::empty({1, std::int64_t(channels), image.height, image.width});
+  std::copy(values.begin(), values.end(), x.data_ptr<float>());
   return x;
 }
 

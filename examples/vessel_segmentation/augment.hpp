@@ -1,8 +1,6 @@
 // Photographs as the models see them, and the random views of them that training takes.
 //
-// The input has four channels: red, green and blue, each less its mean and divided by its standard deviation
-// inside the field of view, clipped to +-4, and 0 outside; then the field of view itself. A view turns,
-// scales, shears and mirrors input and label about one point (Winkler et al., 2019, section 5: rotation
+// A view turns, scales, shears and mirrors input and label about one point (Winkler et al., 2019, section 5: rotation
 // 0..360 degrees, scale 0.8..1.2, shear N(0, 10 degrees)): the photograph bilinearly, field of view and label
 // by nearest neighbour. Every view is a pure function of (seed, step, number in the batch).
 #pragma once
@@ -18,17 +16,6 @@
 #include "dataset.hpp"
 
 namespace vessel_segmentation {
-
-/// Mean and standard deviation of the three colours inside the field of view; one without a pixel is an
-/// Error.
-struct Normaliser {
-  std::array<double, 3> mean{}, deviation{};
-
-  Normaliser(const support::Image& image, const Mask& field_of_view);
-  float operator()(double value, std::size_t colour) const {
-    return float(std::clamp((value - mean[colour]) / deviation[colour], -4.0, 4.0));
-  }
-};
 
 /// A photograph to train on.
 struct Prepared {

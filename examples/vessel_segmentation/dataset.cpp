@@ -286,53 +286,6 @@ Split split_by_patient(const std::vector<FundusFiles>& files, double fraction) {
   return split;
 }
 
-Mask field_of_view_of(const support::Image& image) {
-  const int height = image.height, width = image.width;
-  const auto at = [width](int y, int x) { return std::size_t(y) * std::size_t(width) + std::size_t(x); };
-  Mask mask{height, width, std::vector<std::uint8_t>(image.rgb.size() / 3)};
-
-  // Red is the brightest channel of a fundus, and even its dark places outshine the frame.
-  double mean = 0;
-  for (std::size_t i = 0; i < mask.on.size(); ++i) mean += image.rgb[3 * i];
-  mean /= double(std::max<std::size_t>(1, mask.on.size()));
-  for (std::size_t i = 0; i < mask.on.size(); ++i) mask.on[i] = image.rgb[3 * i] > mean / 4;
-
-  // The largest connected piece: text and lights in the frame are not part of it.
-  std::vector<std::size_t> largest;
-  auto left = mask.on;
-  for (std::size_t start = 0; start < left.size(); ++start) {
-    if (!left[start]) continue;
-    std::vector<std::size_t> piece{start};
-    left[start] = 0;
-    for (std::size_t next = 0; next < piece.size(); ++next) {
-      const int y = int(piece[next] / std::size_t(width)), x = int(piece[next] % std::size_t(width));
-      for (const auto& [ny, nx] : {std::pair{y - 1, x}, {y + 1, x}, {y, x - 1}, {y, x + 1}}) {
-        if (ny < 0 || nx < 0 || ny >= height || nx >= width || !left[at(ny, nx)]) continue;
-        left[at(ny, nx)] = 0;
-        piece.push_back(at(ny, nx));
-      }
-    }
-    if (piece.size() > largest.size()) largest = std::move(piece);
-  }
-
-  // A disc is convex: what lies between two of its pixels in the row and in the column belongs to it.
-  struct Span {
-    int first = std::numeric_limits<int>::max(), last = -1;
-    void add(int i) { first = std::min(first, i), last = std::max(last, i); }
-    bool contains(int i) const { return first <= i && i <= last; }
-  };
-  std::vector<Span> rows(std::size_t(height), Span{}), columns(std::size_t(width), Span{});
-  for (const auto i : largest) {
-    rows[i / std::size_t(width)].add(int(i % std::size_t(width)));
-    columns[i % std::size_t(width)].add(int(i / std::size_t(width)));
-  }
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x)
-      mask.on[at(y, x)] = rows[std::size_t(y)].contains(x) && columns[std::size_t(x)].contains(y);
-  }
-  return mask;
-}
-
 support::Image resized(const support::Image& image, int height, int width) {
   if (height == image.height && width == image.width) return image;
   const OIIO::ImageSpec in(image.width, image.height, 3, OIIO::TypeDesc::UINT8);

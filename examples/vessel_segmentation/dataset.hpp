@@ -26,17 +26,10 @@
 #include <string>
 #include <vector>
 
+#include "input.hpp"
 #include "support/image.hpp"
 
 namespace vessel_segmentation {
-
-struct Mask {
-  int height = 0;
-  int width = 0;
-  std::vector<std::uint8_t> on;  // height * width, 0 or 1, rows from the top
-
-  bool operator==(const Mask&) const = default;
-};
 
 struct FundusFiles {
   std::string name;  // of the image file, without its extension
@@ -83,9 +76,6 @@ struct Split {
 /// Holds out about `fraction` of the patients, evenly spaced: at least one where fraction > 0, but never the
 /// only one. The same files give the same split.
 Split split_by_patient(const std::vector<FundusFiles>& files, double fraction);
-
-/// The bright disc of a photograph with a dark frame, together with its dark spots.
-Mask field_of_view_of(const support::Image& image);
 
 /// Bicubic (Keys, a = -0.5), antialiased where it shrinks.
 support::Image resized(const support::Image& image, int height, int width);

@@ -64,21 +64,6 @@ class Instance final : public support::Holding<AnyModel, Spec> {
   }
 };
 
-/// Calls act.operator()<Spec>(choice) for every model of the program; an empty config holds for each.
-template <class Act>
-void for_each_spec(const Act& act) {
-  const auto with_extractor = [&]<class Extractor>(const char* extractor) {
-    act.template operator()<Cnf<PaperLevels, Extractor>>(Choice{"paper", "cnf", extractor});
-    act.template operator()<CnfUniform<PaperLevels, Extractor>>(Choice{"paper", "cnf-uniform", extractor});
-    act.template operator()<Cnf<AffineLevels, Extractor>>(Choice{"affine", "cnf", extractor});
-    act.template operator()<CnfUniform<AffineLevels, Extractor>>(Choice{"affine", "cnf-uniform", extractor});
-    act.template operator()<Bernoulli<Extractor>>(Choice{"", "bernoulli", extractor});
-    act.template operator()<WeightedBernoulli<Extractor>>(Choice{"", "weighted-bernoulli", extractor});
-  };
-  with_extractor.template operator()<Vgg>("vgg");
-  with_extractor.template operator()<Unet>("unet");
-}
-
 }  // namespace
 
 std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelOptions& options) {

@@ -16,15 +16,10 @@
 #include <string>
 
 #include "cnf/model/model.hpp"
+#include "specs.hpp"
 #include "support/any_model.hpp"
 
 namespace vessel_segmentation {
-
-struct Choice {
-  std::string config = "paper";   // paper | affine
-  std::string model = "cnf";      // cnf | cnf-uniform | bernoulli | weighted-bernoulli
-  std::string extractor = "vgg";  // vgg | unet
-};
 
 /// Bits per image, (N); effective_draws of importance-weighted ones.
 struct Bits {

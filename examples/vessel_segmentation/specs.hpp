@@ -11,6 +11,8 @@
 // config.
 #pragma once
 
+#include <string>
+
 #include "cnf/core.hpp"
 
 namespace vessel_segmentation {
@@ -46,5 +48,26 @@ template <class Extractor>
 using Bernoulli = cnf::FactorisedBernoulli<Target, Input, Extractor>;
 template <class Extractor>
 using WeightedBernoulli = cnf::FactorisedBernoulli<Target, Input, Extractor, cnf::WeightedBernoulli<90, 10>>;
+
+struct Choice {
+  std::string config = "paper";   // paper | affine
+  std::string model = "cnf";      // cnf | cnf-uniform | bernoulli | weighted-bernoulli
+  std::string extractor = "vgg";  // vgg | unet
+};
+
+/// Calls act.operator()<Spec>(choice) for every model of the program; an empty config holds for each.
+template <class Act>
+void for_each_spec(const Act& act) {
+  const auto with_extractor = [&]<class Extractor>(const char* extractor) {
+    act.template operator()<Cnf<PaperLevels, Extractor>>(Choice{"paper", "cnf", extractor});
+    act.template operator()<CnfUniform<PaperLevels, Extractor>>(Choice{"paper", "cnf-uniform", extractor});
+    act.template operator()<Cnf<AffineLevels, Extractor>>(Choice{"affine", "cnf", extractor});
+    act.template operator()<CnfUniform<AffineLevels, Extractor>>(Choice{"affine", "cnf-uniform", extractor});
+    act.template operator()<Bernoulli<Extractor>>(Choice{"", "bernoulli", extractor});
+    act.template operator()<WeightedBernoulli<Extractor>>(Choice{"", "weighted-bernoulli", extractor});
+  };
+  with_extractor.template operator()<Vgg>("vgg");
+  with_extractor.template operator()<Unet>("unet");
+}
 
 }  // namespace vessel_segmentation

@@ -23,7 +23,6 @@ struct Options {
   AugmentOptions augment;
   double scale = 1, val_fraction = 0.1;
   std::int64_t epochs = 2000;
-  std::uint64_t seed = 1;
   bool resume = false;
   support::TrainingOptions training;
 };
@@ -48,32 +47,26 @@ void run(Options o) {
   const auto placement = support::place(o.computing);
   const auto device = placement.device;
 
-  auto model =
-      make_model(o.choice, {.seed = o.seed, .placement = placement, .reversible = o.training.reversible});
+  auto model = make_model(
+      o.choice, {.seed = o.training.seed, .placement = placement, .reversible = o.training.reversible});
   cnf::io::CheckpointExtras resumed;
   if (o.resume) resumed = model->load(checkpoint);
   fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
              o.choice.model, o.choice.extractor, double(model->parameters()) / 1e6, train.size(),
              held_out.size(), train[0].fundus.image.width, train[0].fundus.image.height);
 
-  const auto batch = [&](std::int64_t step) {
-    auto views = random_views(train, o.training.batch, o.augment, o.seed, step);
-    return Views{views.x.to(device), views.y.to(device)};
-  };
-
   o.training.folder = o.out;
   o.training.steps = o.epochs * ((std::int64_t(train.size()) + o.training.batch - 1) / o.training.batch);
   support::TrainingHooks hooks;
-  Views now;
-  std::int64_t step_now = -1;
-  hooks.loss = [&](std::int64_t step, long first, long count) {
-    if (std::exchange(step_now, step) != step) now = batch(step);
-    return model->loss(now.x.narrow(0, first, count), now.y.narrow(0, first, count),
-                       {.seed = support::noise_seed(o.seed, step), .first_input = first});
+  hooks.batch = [&](std::int64_t step) {
+    const auto views = random_views(train, o.training.batch, o.augment, o.training.seed, step);
+    return support::Pairs{views.x.to(device), views.y.to(device)};
   };
-  hooks.diagnose = [&](std::int64_t step) {
-    const auto views = batch(step);
-    return model->first_nonfinite(views.x, views.y, support::noise_seed(o.seed, step));
+  hooks.loss = [&](const support::Pairs& images, const cnf::NoiseOptions& noise) {
+    return model->loss(images.x, images.y, noise);
+  };
+  hooks.diagnose = [&](const support::Pairs& images, std::uint64_t seed) {
+    return model->first_nonfinite(images.x, images.y, seed);
   };
   if (!held_out.empty())
     hooks.validate = [&] {
@@ -82,7 +75,7 @@ void run(Options o) {
         const auto y = to_target(image.fundus.label).to(device);
         bits += model
                     ->bits(to_input(image.fundus.image, image.fundus.field_of_view).to(device), y,
-                           {.seed = o.seed})
+                           {.seed = o.training.seed})
                     .per_image.item<double>();
         pixels += double(y.numel());
       }
@@ -93,7 +86,7 @@ void run(Options o) {
     extras.metadata["model"] = o.choice.model;
     extras.metadata["extractor"] = o.choice.extractor;
     extras.metadata["scale"] = fmt::format("{}", o.scale);
-    extras.metadata["seed"] = std::to_string(o.seed);
+    extras.metadata["seed"] = std::to_string(o.training.seed);
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
   };
@@ -141,7 +134,7 @@ void add_train(CLI::App& app) {
   c->add_option("--epochs", o->epochs, "how often every image is used")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of initial parameters, views and noise")
+  c->add_option("--seed", o->training.seed, "of initial parameters, views and noise")
       ->check(support::not_negative())
       ->capture_default_str();
   support::add_training(*c, o->training, o->resume);

@@ -14,7 +14,7 @@
 #include "support/run.hpp"
 #include "support/temporary_folder.hpp"
 
-inline Arguments super_resolution(Arguments arguments) {
+inline Arguments super_resolution_command(Arguments arguments) {
   arguments.insert(arguments.begin(), CNF_BIN_DIR "/super_resolution");
   return arguments;
 }
@@ -24,7 +24,7 @@ inline Arguments training(const std::filesystem::path& data, const std::filesyst
                           const Arguments& more = {}) {
   Arguments all{"train", "--data", data, "--out", out, "--patch", "8", "--batch", "2", "--threads", "1"};
   all.insert(all.end(), more.begin(), more.end());
-  return super_resolution(all);
+  return super_resolution_command(all);
 }
 
 /// One sample on one thread.
@@ -32,7 +32,7 @@ inline Arguments sampling(const std::filesystem::path& checkpoint, const std::fi
                           const std::filesystem::path& output, const Arguments& more = {}) {
   Arguments all{"sample", "--checkpoint", checkpoint, "--input", input, "--output", output, "--threads", "1"};
   all.insert(all.end(), more.begin(), more.end());
-  return super_resolution(all);
+  return super_resolution_command(all);
 }
 
 /// A smooth photograph without black and white, a function of its number.
@@ -72,8 +72,9 @@ struct Trained {
 
  private:
   Arguments arguments(const std::string& model, const std::string& threads) const {
-    return super_resolution({"train", "--data", photographs, "--out", folder / model, "--model", model,
-                             "--steps", "20", "--batch", "4", "--patch", "16", "--threads", threads});
+    return super_resolution_command({"train", "--data", photographs, "--out", folder / model, "--model",
+                                     model, "--steps", "20", "--batch", "4", "--patch", "16", "--threads",
+                                     threads});
   }
 };
 

@@ -111,15 +111,15 @@ TEST_CASE("command lines that say something wrong are answered with what was wro
   const auto train = [&](const Arguments& more) {
     Arguments all{"train", "--data", data, "--out", out};
     all.insert(all.end(), more.begin(), more.end());
-    return super_resolution(all);
+    return super_resolution_command(all);
   };
   const auto sample = [&](const Arguments& more) {
     return sampling(trained().cnf, data / "1.png", folder / "out.png", more);
   };
-  check_refused({{super_resolution({}), {"subcommand", "--help"}},
-                 {super_resolution({"trian"}), {"trian"}},
-                 {super_resolution({"train", "--out", out}), {"--data"}},
-                 {super_resolution({"train", "--data", data}), {"--out"}},
+  check_refused({{super_resolution_command({}), {"subcommand", "--help"}},
+                 {super_resolution_command({"trian"}), {"trian"}},
+                 {super_resolution_command({"train", "--out", out}), {"--data"}},
+                 {super_resolution_command({"train", "--data", data}), {"--out"}},
                  {train({"--stpes", "3"}), {"--stpes"}},
                  {train({"--config", "huge"}), {"--config", "huge", "small", "paper"}},
                  {train({"--model", "vae"}), {"--model", "vae", "cnf", "factorised"}},
@@ -137,10 +137,10 @@ TEST_CASE("command lines that say something wrong are answered with what was wro
                  {train({"--device", "abacus"}), {"--device", "abacus", "cpu", "cuda"}},
                  {sample({"--temperature", "-1"}), {"--temperature", "-1"}},
                  {sample({"--count", "0"}), {"--count", "0"}},
-                 {super_resolution(
+                 {super_resolution_command(
                       {"evaluate", "--checkpoint", trained().cnf, "--data", data, "--temperatures", "0,hot"}),
                   {"--temperatures", "hot"}},
-                 {super_resolution({"describe", "--config", "tiny"}), {"--config", "tiny"}}},
+                 {super_resolution_command({"describe", "--config", "tiny"}), {"--config", "tiny"}}},
                 folder.path());
 }
 
@@ -172,12 +172,12 @@ TEST_CASE("images that cannot be used are named") {
 
   const auto train = [&](const fs::path& data) { return training(data, folder / "out", {"--steps", "2"}); };
   const auto evaluate = [&](const fs::path& data) {
-    return super_resolution({"evaluate", "--checkpoint", trained().cnf, "--data", data, "--json",
-                             folder / "out.json", "--pictures", folder / "pictures", "--crops", "1",
-                             "--threads", "1"});
+    return super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data", data, "--json",
+                                     folder / "out.json", "--pictures", folder / "pictures", "--crops", "1",
+                                     "--threads", "1"});
   };
   const auto check_bicubic = [&](const fs::path& data) {
-    return super_resolution({"bicubic-check", "--data", data});
+    return super_resolution_command({"bicubic-check", "--data", data});
   };
   const auto sample = [&](const std::string& input) {
     return sampling(trained().cnf, folder / input, folder / "out.png");
@@ -252,8 +252,8 @@ TEST_CASE("checkpoints that cannot be used are named, with what is wrong") {
     return sampling(file_in(name), trained().photographs / "1.png", folder / "out.png");
   };
   const auto evaluate = [&](const std::string& checkpoint, const std::string& baseline) {
-    return super_resolution({"evaluate", "--checkpoint", checkpoint, "--baseline", baseline, "--data",
-                             trained().photographs, "--json", folder / "out.json"});
+    return super_resolution_command({"evaluate", "--checkpoint", checkpoint, "--baseline", baseline, "--data",
+                                     trained().photographs, "--json", folder / "out.json"});
   };
   const auto resume = [&](const std::string& name, const Arguments& more = {}) {
     auto arguments = training(trained().photographs, folder / name, {"--resume", "--steps", "30"});
@@ -308,8 +308,9 @@ TEST_CASE("an output that cannot be written is named") {
   fs::create_directory(folder / "taken.png");
   const auto sample = [&](const fs::path& output) { return sampling(trained().cnf, input, output); };
   const auto evaluate = [&](const std::string& option, const fs::path& output) {
-    return super_resolution({"evaluate", "--checkpoint", trained().cnf, "--data", folder.path(), "--crops",
-                             "1", "--temperatures", "0", "--threads", "1", option, output});
+    return super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data", folder.path(),
+                                     "--crops", "1", "--temperatures", "0", "--threads", "1", option,
+                                     output});
   };
   check_refused(
       {{sample(folder / "out.xyz"), {(folder / "out.xyz").string(), ".png"}},
@@ -327,8 +328,9 @@ TEST_CASE("a full disk: the earlier files stay, and no part of a new one") {
   support::write_image(folder / "in.png", photograph(32, 32, 1));
   support::write_image(folder / "out.png", photograph(20, 20, 2));
   const auto evaluate = [&](const std::string& option, const fs::path& output) {
-    return super_resolution({"evaluate", "--checkpoint", trained().cnf, "--data", folder.path(), "--crops",
-                             "1", "--temperatures", "0", "--threads", "1", option, output});
+    return super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data", folder.path(),
+                                     "--crops", "1", "--temperatures", "0", "--threads", "1", option,
+                                     output});
   };
   // the log fits, checkpoints don't
   const auto before = content(out / "model.safetensors");

@@ -125,7 +125,7 @@ TEST_CASE(
         "train",   "--data", trained().photographs, "--out", folder / name, "--steps", "20", "--batch", "4",
         "--patch", "16",     "--threads",           "1"};
     all.insert(all.end(), options.begin(), options.end());
-    const auto done = run(super_resolution(all));
+    const auto done = run(super_resolution_command(all));
     REQUIRE_MESSAGE(done.status == 0, done.err);
     const auto log = content(folder / name / "log.jsonl");
     return nlohmann::json::parse(log.substr(0, log.find('\n'))).at("smooth_bpd").get<double>();
@@ -204,13 +204,13 @@ TEST_CASE("evaluation: the numbers, the same whenever it is run, and a picture w
                   "--threads",
                   "1"};
     all.insert(all.end(), more.begin(), more.end());
-    return super_resolution(all);
+    return super_resolution_command(all);
   };
   const auto done = run_all({arguments({"--baseline", trained().factorised, "--json", folder / "both.json",
                                         "--pictures", folder / "pictures"}),
                              arguments({"--json", folder / "one.json"}),
                              arguments({"--json", folder / "other.json", "--seed", "2"}),
-                             super_resolution({"bicubic-check", "--data", folder / "test"})});
+                             super_resolution_command({"bicubic-check", "--data", folder / "test"})});
   for (const auto& d : done) {
     REQUIRE_MESSAGE(d.status == 0, d.err);
     CHECK(d.err.empty());
@@ -340,8 +340,9 @@ TEST_CASE("one image in any kind of file gives one sample; the smallest has two 
 }
 
 TEST_CASE("describe: the paper's numbers of parameters, and rows that add up to them") {
-  const auto done = run_all({super_resolution({"describe", "--config", "paper"}),
-                             super_resolution({"describe", "--config", "paper", "--model", "factorised"})});
+  const auto done =
+      run_all({super_resolution_command({"describe", "--config", "paper"}),
+               super_resolution_command({"describe", "--config", "paper", "--model", "factorised"})});
   for (const auto& d : done) REQUIRE_MESSAGE(d.status == 0, d.err);
   const auto flow = millions_in(done[0].out), factorised = millions_in(done[1].out);
   REQUIRE(flow.size() == 3);
@@ -376,7 +377,8 @@ TEST_CASE("describe: the paper's numbers of parameters, and rows that add up to 
 }
 
 TEST_CASE("help is no error") {
-  for (const auto& done : run_all({super_resolution({"--help"}), super_resolution({"train", "--help"})})) {
+  for (const auto& done :
+       run_all({super_resolution_command({"--help"}), super_resolution_command({"train", "--help"})})) {
     CHECK(done.status == 0);
     CHECK(done.err.empty());
     CHECK(contains(done.out, "train"));

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 
 namespace models {
@@ -28,18 +29,12 @@ using Vector = cnf::ConditionalFlow<
         cnf::Repeat<K, cnf::Sequential<cnf::ActNorm, cnf::InvConv1x1, cnf::AffineCoupling<cnf::Mlp<Hidden>>>>,
         cnf::BasicPrior<cnf::Projection<1>>>>;
 
-inline bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// Ready for evaluation without a training batch: parameters moved from their initial values, every ActNorm
 /// initialised.
 template <class Model>
 void make_ready(Model& model, double scale = 0.1, std::uint64_t seed = 1) {
-  cnf::testing::perturb(model, seed, scale);
-  at::NoGradGuard no_grad;
-  for (const auto& buffer : model.named_buffers())
-    if (ends_with(buffer.key(), "initialised")) buffer.value().fill_(1);
+  cnf::testing::perturb<cnf::libtorch::Backend>(model, seed, scale);
+  cnf::testing::mark_initialised<cnf::libtorch::Backend>(model);
   model.eval();
 }
 

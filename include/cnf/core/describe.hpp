@@ -19,6 +19,14 @@ std::string describe() {
   return Spec::describe();
 }
 
+/// A list of maps or latents as text.
+template <template <class...> class List, class... S>
+std::string shapes_text(List<S...>) {
+  std::string text;
+  ((text += (text.empty() ? "" : ", ") + shape_text<S>()), ...);
+  return text;
+}
+
 struct LayerRow {
   std::string path;
   std::string layer;
@@ -54,13 +62,6 @@ template <class... Spec>
 std::string described_list() {
   std::string text;
   ((text += (text.empty() ? "" : ", ") + Spec::describe()), ...);
-  return text;
-}
-
-template <template <class...> class List, class... S>
-std::string shapes_text(List<S...>) {
-  std::string text;
-  ((text += (text.empty() ? "" : ", ") + shape_text<S>()), ...);
   return text;
 }
 

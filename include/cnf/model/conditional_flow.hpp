@@ -59,8 +59,7 @@ struct ConditionalFlow {
     using Y = resolved<Target, Height, Width>;
     using on = typename Extractor::template On<In>;
     std::vector<LayerRow> rows{{"extractor", Extractor::describe(), shape_text<In>(),
-                                detail::shapes_text(typename on::output{}), 1, on::parameters,
-                                on::multiply_adds}};
+                                shapes_text(typename on::output{}), 1, on::parameters, on::multiply_adds}};
     using F = typename resolve_list<features, Height, Width>::type;
     add_layer_rows<Flow, Y, F>(rows, "flow");
     using noise = typename Dequantizer::template On<Y, F>;

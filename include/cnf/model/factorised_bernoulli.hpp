@@ -98,8 +98,7 @@ struct FactorisedBernoulli {
     using In = resolved<Input, Height, Width>;
     using on = typename Extractor::template On<In>;
     std::vector<LayerRow> rows{{"extractor", Extractor::describe(), shape_text<In>(),
-                                detail::shapes_text(typename on::output{}), 1, on::parameters,
-                                on::multiply_adds}};
+                                shapes_text(typename on::output{}), 1, on::parameters, on::multiply_adds}};
     add_head_rows<Height, Width>(rows, tag);
     return rows;
   }

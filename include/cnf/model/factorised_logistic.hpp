@@ -70,8 +70,8 @@ struct FactorisedLogistic {
   static std::vector<LayerRow> table() {
     using In = resolved<Input, Height, Width>;
     using on = typename Extractor::template On<In>;
-    return {{"extractor", Extractor::describe(), shape_text<In>(), detail::shapes_text(typename on::output{}),
-             1, on::parameters, on::multiply_adds},
+    return {{"extractor", Extractor::describe(), shape_text<In>(), shapes_text(typename on::output{}), 1,
+             on::parameters, on::multiply_adds},
             {"head", "convolution, depth-to-space", shape_text<condition_t<typename on::output, In>>(),
              shape_text<resolved<nth_t<0, features>, Height, Width>>(), 1, head().parameters(),
              area<In> * head().weights()}};

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cnf/libtorch.hpp"
 #include "cnf/testing/check_report.hpp"
 #include "cnf/testing/perturb.hpp"
 
@@ -67,7 +68,7 @@ class Checker {
       at::NoGradGuard no_grad;
       layer_.forward(x_, maps_);
     }
-    perturb(module_, report_.bounds.seed + 1, report_.bounds.perturbation);
+    perturb<libtorch::Backend>(module_, report_.bounds.seed + 1, report_.bounds.perturbation);
     module_.eval();
     out_ = forward(x_, maps_);
     const auto n = x_.size(0);

@@ -1,24 +1,35 @@
 // Moves the parameters of a module away from their initial values, which hide what a layer does: the last
 // convolution of a network starts at zero, so a new flow is close to the identity whatever its networks do.
 //
-//   torch::nn::Module module;  ...  cnf::testing::perturb(module, 1, 0.1);
+//   cnf::testing::perturb<B>(module, 1, 0.1);  cnf::testing::mark_initialised<B>(module);
 #pragma once
 
-#include "cnf/libtorch.hpp"
+#include "cnf/core/scope.hpp"
 
 namespace cnf::testing {
 
-/// Adds scale * normal noise, keyed by seed and name, to every trained parameter: away from initial values.
-inline void perturb(torch::nn::Module& module, std::uint64_t seed = 1, double scale = 0.1) {
-  at::NoGradGuard no_grad;
-  for (const auto& p : module.named_parameters()) {
-    auto key = Scope<libtorch::Backend>(module, seed).key(p.key());
+/// Adds scale * normal noise, keyed by seed and name, to every trained parameter.
+template <class B>
+void perturb(typename B::Module& module, std::uint64_t seed = 1, double scale = 0.1) {
+  const Scope<B> scope(module, seed);
+  B::for_each_parameter(module, [&](const std::string& name, const typename B::Parameter& p) {
+    if (!B::is_trained(p)) return;
+    auto key = scope.key(name);
     key.stream = Stream::user;
-    std::vector<double> noise(std::size_t(p.value().numel()));
+    auto values = B::to_host(p);
+    std::vector<double> noise(values.size());
     key.fill(noise.data(), noise.size(), Distribution::normal, scale);
-    p.value().add_(
-        libtorch::Backend::from_host(noise, {1, 1, 1, p.value().numel()}, p.value()).view_as(p.value()));
-  }
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += noise[i];
+    B::assign(p, values);
+  });
+}
+
+/// As after a training batch: every ActNorm may be used.
+template <class B>
+void mark_initialised(const typename B::Module& module) {
+  B::for_each_parameter(module, [](const std::string& name, const typename B::Parameter& p) {
+    if (name.ends_with("initialised")) B::set(p, 1);
+  });
 }
 
 }  // namespace cnf::testing

@@ -23,9 +23,8 @@ struct Bound {
 
   explicit Bound(long inputs)
       : maps{.data = {random_tensor({inputs, 4, 4, 4}, 2), random_tensor({inputs, 5, 2, 2}, 3)}} {
-    testing::perturb(module, 4, 0.2);
-    at::NoGradGuard no_grad;
-    for (const auto& b : module.named_buffers()) b.value().fill_(1);
+    testing::perturb<libtorch::Backend>(module, 4, 0.2);
+    testing::mark_initialised<B>(module);
   }
 };
 

@@ -47,7 +47,7 @@ TEST_CASE("Repeat is the composition of its copies, and its log_det their sum") 
   const bound_t<Repeat<3, Step>, B, Shape<4, 2, 3>, Features<>> layer{Scope<B>(module, 1)};
   const auto x = random_batch<Shape<4, 2, 3>>(5, 1);
   layer.forward(x, {});
-  testing::perturb(module, 1, 0.2);
+  testing::perturb<libtorch::Backend>(module, 1, 0.2);
   const auto out = layer.forward(x, {});
   auto y = x;
   auto log_det = at::zeros({5}, at::kDouble);

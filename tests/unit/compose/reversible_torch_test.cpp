@@ -31,7 +31,7 @@ std::map<std::string, at::Tensor> gradients(at::ScalarType dtype) {
     module.to(dtype);
     layer.forward(Batch<B, In>(x), {.data = {h}});
   }
-  testing::perturb(module, 3, 0.1);
+  testing::perturb<libtorch::Backend>(module, 3, 0.1);
   const auto out = layer.forward(Batch<B, In>(x), {.data = {h}});
   auto sum = (out.y.data * random_tensor(out.y.data.sizes(), 4).to(dtype)).sum();
   if constexpr (!volume_preserving<Spec, In, F>) sum = sum + out.log_det.sum() * 0.3;

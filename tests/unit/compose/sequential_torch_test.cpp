@@ -37,7 +37,7 @@ struct Bound {
     at::NoGradGuard no_grad;
     const auto x = random_batch<In>(4, 1);
     layer.forward(x, h);
-    testing::perturb(module, 5, 0.03);
+    testing::perturb<libtorch::Backend>(module, 5, 0.03);
     module.eval();
     module.to(dtype);
     const Batch<B, In> input(x.data.to(dtype));
@@ -112,7 +112,7 @@ TEST_CASE("log_dets add up, and those of volume-preserving layers cost nothing")
   const bound_t<Sequential<Reverse, ActNorm, Prior>, B, S, Features<>> layer{Scope<B>(module, 1)};
   const auto x = random_batch<S>(3, 1, 4);
   layer.forward(x, {});
-  testing::perturb(module, 1, 0.3);
+  testing::perturb<libtorch::Backend>(module, 1, 0.3);
   const auto p = module.named_parameters();
   const auto expected =
       4 * p["1.log_scale"].sum() - 4 * (3 * at::tanh(p["2.net.bias"].narrow(0, 4, 4) / 3)).sum();

@@ -26,7 +26,7 @@ struct Fixture {
   Maps<B, F> features{.data = {random_tensor({5, 3, 2, 2}, 2)}};
 
   explicit Fixture(int levels) : y(models::uniform_integers({5, 1, 4, 4}, 3, levels)) {
-    testing::perturb(module, 1, 0.1);
+    testing::perturb<libtorch::Backend>(module, 1, 0.1);
   }
 };
 
@@ -104,7 +104,7 @@ TEST_CASE("noise depends on y and on the features of both resolutions, and on th
   using D = Binary<Sequential<BasicPrior<ConvNet<4>>, Squeeze, BasicPrior<ConvNet<4>>, Unsqueeze>>;
   torch::nn::Module module;
   const D::Bound<B, S, Both> bound{Scope<B>(module, 1)};
-  testing::perturb(module, 1, 0.5);
+  testing::perturb<libtorch::Backend>(module, 1, 0.5);
   const Batch<B, S> zeros(at::zeros({1, 1, 4, 4}, at::kDouble));
   auto corner = zeros.data.clone();
   corner[0][0][0][0] = 1;

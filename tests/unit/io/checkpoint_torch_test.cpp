@@ -54,9 +54,8 @@ Numbers rounded_to_float(Numbers numbers) {
 
 /// Gives every parameter and buffer numbers that no new model has, and marks ActNorm as initialised.
 void fill(TorchModel& model) {
-  cnf::testing::perturb(model, 7, 0.1);
-  for (const auto& buffer : model.named_buffers())
-    if (buffer.key().ends_with("initialised")) cnf::libtorch::Backend::set(buffer.value(), 1);
+  cnf::testing::perturb<cnf::libtorch::Backend>(model, 7, 0.1);
+  cnf::testing::mark_initialised<cnf::libtorch::Backend>(model);
 }
 
 struct Fixture {

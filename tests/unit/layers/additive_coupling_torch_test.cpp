@@ -33,7 +33,7 @@ TEST_CASE("AdditiveCoupling: y0 = z0 + t, y1 = z1, the identity at the start") {
   const cnf::Maps<B, F> h{.data = {random_tensor({3, 2, 3, 4}, 2)}};
   CHECK(layer.forward(x, h).y.data.equal(x.data));
 
-  cnf::testing::perturb(module, 1, 0.5);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 1, 0.5);
   const auto y = layer.forward(x, h).y.data;
   const auto t = layer.net(cnf::Batch<B, Shape<3, 3, 4>>(x.data.narrow(1, 2, 3)), h.condition<In>()).data;
   REQUIRE(t.size(1) == 2);

@@ -54,7 +54,7 @@ TEST_CASE_FIXTURE(Fixture, "AffineCoupling is exactly the identity at the start"
 }
 
 TEST_CASE_FIXTURE(Fixture, "AffineCoupling: y0 = s z0 + t, y1 = z1, log_det = sum log s, |log s| <= 2") {
-  cnf::testing::perturb(module, 1, 0.5);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 1, 0.5);
   const auto out = layer.forward(x, h);
   const auto raw = layer.net(cnf::Batch<B, Shape<3, 3, 4>>(x.data.narrow(1, 2, 3)), h.condition<In>()).data;
   const auto log_s = 2 * at::tanh(raw.narrow(1, 0, 2) / 2), t = raw.narrow(1, 2, 2);
@@ -63,7 +63,7 @@ TEST_CASE_FIXTURE(Fixture, "AffineCoupling: y0 = s z0 + t, y1 = z1, log_det = su
   CHECK(difference(out.log_det, log_s.sum({1, 2, 3})) < 1e-12);
 
   // however large the network's output: 2 channels of 12 pixels, each within [-2, 2]
-  cnf::testing::perturb(module, 2, 100);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 2, 100);
   const auto wild = layer.forward(x, h);
   CHECK(at::isfinite(wild.y.data).all().item<bool>());
   CHECK(wild.log_det.abs().max().item<double>() <= 48);

@@ -51,7 +51,7 @@ TEST_CASE("1x1 convolutions start as the same rotation for the same seed and nam
 
 TEST_CASE("PLU is the same function as dense for the same W") {
   Bound<cnf::InvConv1x1Plu> plu(3);
-  cnf::testing::perturb(plu.module, 5, 0.3);
+  cnf::testing::perturb<cnf::libtorch::Backend>(plu.module, 5, 0.3);
   const Bound<cnf::InvConv1x1> dense(4);
   B::assign(dense.layer.weight.weight, B::to_host(plu.layer.weight.matrix()));
 
@@ -69,7 +69,7 @@ TEST_CASE("PLU is the same function as dense for the same W") {
 
 TEST_CASE("plu() of a dense W gives the factors of the same W") {
   const Bound<cnf::InvConv1x1> dense(1);
-  cnf::testing::perturb(const_cast<torch::nn::Module&>(dense.module), 2, 0.5);
+  cnf::testing::perturb<cnf::libtorch::Backend>(const_cast<torch::nn::Module&>(dense.module), 2, 0.5);
   const auto f = cnf::plu(B::to_host(dense.layer.weight.weight), 4);
   const Bound<cnf::InvConv1x1Plu> plu(9);
   const auto& p = plu.layer.weight;

@@ -36,7 +36,7 @@ TEST_CASE("Prior whitens: log N(e; 0, 1) + log_det is the Gaussian log density o
   const cnf::Maps<B, F> h{.data = {random_tensor({3, 2, 3, 2}, 2)}};
   CHECK(layer.forward(z, h).y.data.equal(z.data));
 
-  cnf::testing::perturb(module, 1, 0.3);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 1, 0.3);
   const auto p = module.named_parameters();
   const auto raw = at::conv2d(h.data[0], p["net.features"], p["net.bias"], 1, 1);
   const auto out = layer.forward(z, h);

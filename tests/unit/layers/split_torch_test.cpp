@@ -40,7 +40,7 @@ TEST_CASE_FIXTURE(Fixture, "Split: the first half goes on, the second leaves, un
 
 TEST_CASE_FIXTURE(
     Fixture, "Split whitens: log N(e; 0, 1) + log_det is the Gaussian log density of z1 given z0 and h") {
-  cnf::testing::perturb(module, 1, 0.3);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 1, 0.3);
   const auto out = layer.forward(z, h);
   // mu and sigma once more, by one convolution of the concatenation [z0, h]
   const auto z0 = z.data.narrow(1, 0, 2), z1 = z.data.narrow(1, 2, 2);
@@ -57,7 +57,7 @@ TEST_CASE_FIXTURE(
 }
 
 TEST_CASE_FIXTURE(Fixture, "Split: sigma stays within [0.0497, 20.1], whatever its network says") {
-  cnf::testing::perturb(module, 1, 1000);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 1, 1000);
   const auto out = layer.forward(z, h);
   CHECK(at::isfinite(out.latents.data[0]).all().item<bool>());
   CHECK(out.log_det.abs().max().item<double>() <= 3 * 12);

@@ -1,5 +1,6 @@
 #include "cnf/nets/conv_net.hpp"
 
+#include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 #include "support/doctest.hpp"
 #include "support/random_tensor.hpp"
@@ -33,7 +34,7 @@ void equals_plain() {
   CAPTURE(Net::describe() + " on " + shape_text<In>() + " and " + shape_text<Condition>());
   torch::nn::Module module;
   const typename Net::template Bound<B, In, Condition, Out> net{Scope<B>(module, 1)};
-  testing::perturb(module, 1, 0.3);
+  testing::perturb<libtorch::Backend>(module, 1, 0.3);
   const auto z = random_batch<In>(3, 1);
   const auto h = random_batch<Condition>(3, 2);
   const auto y = net(z, h).data;

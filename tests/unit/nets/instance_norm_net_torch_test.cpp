@@ -1,5 +1,6 @@
 #include "cnf/nets/instance_norm_net.hpp"
 
+#include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 #include "support/doctest.hpp"
 #include "support/random_tensor.hpp"
@@ -16,7 +17,7 @@ TEST_CASE("InstanceNormNet is conv, InstanceNorm, ReLU, conv on [z, h], and star
   const auto z = random_batch<In>(3, 1);
   const auto h = random_batch<Condition>(3, 2);
   CHECK(largest(net(z, h).data) == 0);
-  testing::perturb(module, 1, 0.3);
+  testing::perturb<libtorch::Backend>(module, 1, 0.3);
 
   long count = 0;
   for (const auto& p : module.parameters()) count += long(p.numel());
@@ -35,7 +36,7 @@ TEST_CASE("InstanceNormNet is conv, InstanceNorm, ReLU, conv on [z, h], and star
 TEST_CASE("InstanceNormNet does not see brightness and contrast of its hidden maps, nor other samples") {
   torch::nn::Module module;
   const Net::Bound<B, In, with_channels<In, 0>, 4> net{Scope<B>(module, 1)};
-  testing::perturb(module, 1, 0.3);
+  testing::perturb<libtorch::Backend>(module, 1, 0.3);
   module.named_parameters()["conv1.bias"].data().zero_();
   const auto z = random_batch<In>(2, 3, 10);
   const Batch<B, In> brighter(z.data * 7);

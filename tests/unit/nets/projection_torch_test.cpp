@@ -1,5 +1,6 @@
 #include "cnf/nets/projection.hpp"
 
+#include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 #include "support/doctest.hpp"
 #include "support/random_tensor.hpp"
@@ -17,7 +18,7 @@ void equals_plain(int padding) {
   const auto h = random_batch<Condition>(3, 2);
   CHECK(largest(net(z, h).data) == 0);  // zero at the start
 
-  testing::perturb(module, 1, 0.3);
+  testing::perturb<libtorch::Backend>(module, 1, 0.3);
   std::vector<at::Tensor> weights;
   long count = 0;
   const auto p = module.named_parameters();

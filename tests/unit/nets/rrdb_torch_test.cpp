@@ -8,6 +8,7 @@
 #include "cnf/layers/prior.hpp"
 #include "cnf/layers/split.hpp"
 #include "cnf/layers/squeeze.hpp"
+#include "cnf/libtorch.hpp"
 #include "cnf/nets/conv_net.hpp"
 #include "cnf/testing/perturb.hpp"
 #include "support/doctest.hpp"
@@ -54,7 +55,7 @@ TEST_CASE("Rrdb is the network of ESRGAN, with one map per level") {
   using In = Shape<3, 8, 4>;
   torch::nn::Module module;
   const Net::Bound<B, In> net{Scope<B>(module, 1)};
-  testing::perturb(module, 1, 0.05);
+  testing::perturb<libtorch::Backend>(module, 1, 0.05);
   const auto x = random_batch<In>(2, 1);
   const auto maps = net(x);
   const auto expected = Plain{module.named_parameters()}.maps(x.data, 2, 3);

@@ -1,5 +1,6 @@
 #include "cnf/nets/u_shaped.hpp"
 
+#include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 #include "support/doctest.hpp"
 #include "support/random_tensor.hpp"
@@ -14,7 +15,7 @@ template <class In>
 struct Fixture {
   torch::nn::Module module;
   Net::Bound<B, In> net{Scope<B>(module, 1)};
-  Fixture() { testing::perturb(module, 1, 0.2); }
+  Fixture() { testing::perturb<libtorch::Backend>(module, 1, 0.2); }
 };
 
 at::Tensor normalised(const at::Tensor& x) {

@@ -1,5 +1,6 @@
 #include "cnf/nets/vgg_like.hpp"
 
+#include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 #include "support/doctest.hpp"
 #include "support/random_tensor.hpp"
@@ -22,7 +23,7 @@ void is_the_network_of_the_paper() {
       std::is_same_v<typename Net::template On<In>::output, Features<Shape<5, 4, 6>, Shape<6, 2, 3>>>);
   torch::nn::Module module;
   const typename Net::template Bound<B, In> net{Scope<B>(module, 1)};
-  testing::perturb(module, 1, 0.2);
+  testing::perturb<libtorch::Backend>(module, 1, 0.2);
   auto p = module.named_parameters();
   const auto conv = [&](const std::string& name, const at::Tensor& x) {
     return at::conv2d(x, p[name + ".weight"], p[name + ".bias"], 1, 1);

@@ -284,14 +284,14 @@ TEST_CASE("perturb moves every trained parameter, by seed and name, and no buffe
   const auto a = scope.parameter("a", {100}, cnf::initial::zeros);
   const auto b = scope.child("part").parameter("b", {100}, cnf::initial::zeros);
   const auto c = scope.buffer("c", {100}, cnf::initial::zeros);
-  cnf::testing::perturb(module, 3, 0.1);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 3, 0.1);
   CHECK(a.std().item<double>() == doctest::Approx(0.1).epsilon(0.3));
   CHECK(b.std().item<double>() == doctest::Approx(0.1).epsilon(0.3));
   CHECK_FALSE(a.equal(b));
   CHECK(c.equal(at::zeros_like(c)));
   const auto once = a.detach().clone();
-  cnf::testing::perturb(module, 3, 0.1);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 3, 0.1);
   CHECK((a - 2 * once).abs().max().item<double>() < 1e-15);
-  cnf::testing::perturb(module, 4, 0.1);
+  cnf::testing::perturb<cnf::libtorch::Backend>(module, 4, 0.1);
   CHECK((a - 3 * once).abs().max().item<double>() > 0.01);
 }

@@ -56,15 +56,17 @@ struct Backend {
   }
 
   static Parameter add_parameter(Module& module, const std::string& name, const std::vector<long>& sizes,
-                                 const std::vector<double>& values, bool) {
+                                 const std::vector<double>& values, bool trained) {
     Parameter p{std::make_shared<typename Parameter::State>()};
     p.state->sizes = sizes;
+    p.state->trained = trained;
     p.state->values =
         Eigen::Map<const Eigen::ArrayXd>(values.data(), Eigen::Index(values.size())).template cast<T>();
     module.parameters.emplace_back(name, p);
     return p;
   }
 
+  static bool is_trained(const Parameter& p) { return p.state->trained; }
   static bool training(const Module&) { return false; }
   static void set(const Parameter& p, double value) {
     p.assign(Vector::Constant(p.values().size(), T(value)));

@@ -51,6 +51,7 @@ struct Parameter {
     std::vector<long> sizes;
     Eigen::Array<T, Eigen::Dynamic, 1> values;
     std::uint64_t version = 1;
+    bool trained = true;  // not a buffer
     Cache<PackedWeight<T>> packed;
   };
   std::shared_ptr<State> state;

@@ -72,6 +72,7 @@ struct Backend {
                    : module.register_buffer(name, std::move(tensor));
   }
 
+  static bool is_trained(const Parameter& p) { return p.requires_grad(); }
   static bool training(const Module& module) { return module.is_training(); }
   static void set(const Parameter& p, double value) {
     at::NoGradGuard no_grad;

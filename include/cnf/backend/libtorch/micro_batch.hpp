@@ -46,14 +46,15 @@ double backward_in_pieces(const torch::nn::Module& module, long batch, long rows
   return mean;
 }
 
-/// How many rows a piece has: the smallest number that is within `slack` of the fastest, found in the first
-/// steps, or a given one.
+/// How many rows a piece has: a given number, the whole batch, or the smallest number that is within `slack` of
+/// the fastest, found in the first steps.
 class MicroBatch {
  public:
-  /// `fixed`: the number of rows; 0 finds it.
-  explicit MicroBatch(long batch, long fixed = 0) {
-    if (fixed > 0)
-      tried_.push_back({std::min(fixed, batch)});
+  static constexpr long whole = 0, fastest = -1;  // instead of a number
+
+  explicit MicroBatch(long batch, long rows_wanted = fastest) {
+    if (rows_wanted != fastest)
+      tried_.push_back({rows_wanted == whole ? batch : std::min(rows_wanted, batch)});
     else
       for (long rows = batch; rows >= 1; rows = rows % 2 == 0 ? rows / 2 : 0) tried_.push_back({rows});
     settled_ = tried_.size() == 1;
@@ -69,13 +70,13 @@ class MicroBatch {
     auto& now = tried_[at_];
     if (now.steps++ > 0) now.seconds = std::min(now.seconds, seconds);  // the first one warms up
     if (now.steps < 4) return;
-    const auto fastest = std::min_element(
-        tried_.begin(), tried_.end(), [](const Trial& a, const Trial& b) { return a.seconds < b.seconds; });
-    if (at_ + 1 < tried_.size() && now.seconds < hopeless * fastest->seconds) {
+    const auto best = std::min_element(tried_.begin(), tried_.end(),
+                                       [](const Trial& a, const Trial& b) { return a.seconds < b.seconds; });
+    if (at_ + 1 < tried_.size() && now.seconds < hopeless * best->seconds) {
       ++at_;
       return;
     }
-    while (tried_[at_].seconds > (1 + slack) * fastest->seconds) --at_;
+    while (tried_[at_].seconds > (1 + slack) * best->seconds) --at_;
     settled_ = true;
   }
 

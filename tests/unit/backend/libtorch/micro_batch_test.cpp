@@ -17,7 +17,7 @@ using Spec = ConditionalFlow<Shape<1, dynamic, dynamic>, Shape<3, dynamic, dynam
 
 std::map<std::string, at::Tensor> gradients(long rows) {
   libtorch::Model<Spec> model({.seed = 1, .placement = {.dtype = at::kDouble}});
-  testing::perturb(model, 2, 0.1);
+  testing::perturb<libtorch::Backend>(model, 2, 0.1);
   const auto x = random_tensor({5, 3, 8, 8}, 3);
   const auto y = models::uniform_integers({5, 1, 8, 8}, 4, 2);
   const double mean = libtorch::backward_in_pieces(model, 5, rows, [&](long first, long count) {

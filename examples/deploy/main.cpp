@@ -1,0 +1,73 @@
+// A trained model where LibTorch can't go: this program needs cnf::eigen alone.
+#include <cstring>
+#include <map>
+#include <string_view>
+
+#include "run.hpp"
+
+namespace {
+
+constexpr const char* usage =
+    R"(deploy CHECKPOINT IMAGE FOLDER [OPTION VALUE]...
+
+Reads a checkpoint of super_resolution or vessel_segmentation and an image (PGM or PPM), and writes samples, mean and
+uncertainty into the folder.
+
+  --count N              how many samples (4)
+  --temperature T        0: the mode-like decode; 1: the model's own spread (0.8 for photographs, 1 for masks)
+  --seed S               same seed, same samples as the program that trained the model (0)
+  --target FILE          says what this photograph or mask costs: bits per dimension
+  --field-of-view FILE   white inside (the bright disc of the photograph; vessels only)
+)";
+
+/// A number above or at `least`, all of the text.
+template <class T, class Parse>
+T number(const std::string& option, const std::string& text, T least, const Parse& parse) {
+  std::size_t used = 0;
+  try {
+    const auto value = parse(text, &used);
+    if (used == text.size() && T(value) >= least && text[0] != '-') return T(value);
+  } catch (const std::exception&) {
+  }
+  throw cnf::Error(option + ": expected a number of at least " + std::to_string(least) + ", got " + text);
+}
+
+deploy::Options parsed(int argc, char** argv) {
+  deploy::Options o{
+      .start = std::chrono::steady_clock::now(), .checkpoint = argv[1], .image = argv[2], .out = argv[3]};
+  for (int i = 4; i < argc; i += 2) {
+    const std::string option = argv[i];
+    if (i + 1 == argc) throw cnf::Error(option + ": expected a value");
+    const std::string value = argv[i + 1];
+    if (option == "--count")
+      o.count = number(option, value, 1L, [](auto... a) { return std::stol(a...); });
+    else if (option == "--temperature")
+      o.temperature = number(option, value, 0.0, [](auto... a) { return std::stod(a...); });
+    else if (option == "--seed")
+      o.seed = number(option, value, std::uint64_t{0}, [](auto... a) { return std::stoull(a...); });
+    else if (option == "--target")
+      o.target = value;
+    else if (option == "--field-of-view")
+      o.field_of_view = value;
+    else
+      throw cnf::Error("no option " + option + ": see deploy --help");
+  }
+  return o;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc == 2 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0))
+    return std::fputs(usage, stdout) < 0;
+  if (argc < 4) return std::fputs(usage, stderr), 2;
+  const auto o = parsed(argc, argv);
+  const auto architecture = cnf::io::architecture_of(o.checkpoint);
+  if (!deploy::super_resolution(o, architecture) && !deploy::vessel_segmentation(o, architecture))
+    throw cnf::Error("cannot load " + o.checkpoint.string() +
+                     ": expected a model of super_resolution or vessel_segmentation, got " + architecture);
+  return 0;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "deploy: %s\n", error.what());
+  return 2;
+}

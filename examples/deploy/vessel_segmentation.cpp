@@ -1,0 +1,51 @@
+#include "run.hpp"
+#include "vessel_segmentation/input.hpp"
+#include "vessel_segmentation/specs.hpp"
+
+namespace deploy {
+namespace {
+
+namespace vessels = ::vessel_segmentation;
+
+/// White is 1.
+vessels::Mask read_mask(const std::filesystem::path& path, const support::Image& photograph) {
+  const auto image = read_pnm(path);
+  if (image.height != photograph.height || image.width != photograph.width)
+    throw cnf::Error("expected " + path.string() + " to have the size of the photograph, " +
+                     std::to_string(photograph.width) + "x" + std::to_string(photograph.height) + ", got " +
+                     std::to_string(image.width) + "x" + std::to_string(image.height));
+  vessels::Mask mask{image.height, image.width, {}};
+  for (std::size_t i = 0; i < image.rgb.size(); i += 3) mask.on.push_back(image.rgb[i] > 127);
+  return mask;
+}
+
+Question question(const Options& o) {
+  const auto metadata = cnf::io::read_safetensors_metadata(o.checkpoint);
+  if (const auto scale = metadata.find("scale"); scale != metadata.end() && scale->second != "1")
+    std::printf("the model learnt from photographs at scale %s: expecting one of that resolution\n",
+                scale->second.c_str());
+  const auto image = read_pnm(o.image);
+  const auto inside =
+      o.field_of_view.empty() ? vessels::field_of_view_of(image) : read_mask(o.field_of_view, image);
+  const auto x = vessels::input_values(image, inside);
+  Question q{.x = {{x.begin(), x.end()}, {1, 4, image.height, image.width}}, .y = {}, .gain = 2};
+  if (!o.target.empty()) {
+    const auto on = read_mask(o.target, image).on;
+    q.y = Numbers{{on.begin(), on.end()}, {1, 1, image.height, image.width}};
+  }
+  return q;
+}
+
+}  // namespace
+
+bool vessel_segmentation(const Options& o, const std::string& architecture) {
+  bool found = false;
+  vessels::for_each_spec([&]<class Spec>(const vessels::Choice&) {
+    if (cnf::describe<Spec>() != architecture) return;
+    found = true;
+    run<Spec>(o, question(o));
+  });
+  return found;
+}
+
+}  // namespace deploy
