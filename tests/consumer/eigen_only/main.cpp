@@ -18,6 +18,6 @@ int main() {
   Model other({.seed = 3});
   cnf::io::save_checkpoint("model.safetensors", model);
   cnf::io::load_checkpoint("model.safetensors", other);
-  const double difference = (other.given(x).log_prob(y) - p.log_prob(y)).values().abs().maxCoeff();
+  const double difference = (other.given(x).log_prob(y) - p.log_prob(y)).values.abs().maxCoeff();
   return y.values().cols() == 3 * 16 && error < 1e-9 && difference < 1e-12 ? 0 : 1;
 }

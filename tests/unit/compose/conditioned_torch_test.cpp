@@ -60,7 +60,7 @@ TEST_CASE("shared convolutions change neither results nor gradients") {
     for (const auto& map : bound.maps.data) all.push_back(map.grad());
     for (const auto& p : bound.module.named_parameters()) all.push_back(p.value().grad());
     all.push_back(bound.part.flow.inverse(out.y, out.latents, h).data);
-    CHECK(difference(all.back(), x) < 1e-8);
+    CHECK(difference(all.back(), x) < 1e-7);  // of a flow far from the identity
   }
   REQUIRE(results[0].size() == results[1].size());
   for (std::size_t i = 0; i < results[0].size(); ++i) {
