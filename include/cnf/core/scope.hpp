@@ -108,7 +108,7 @@ class Scope {
   template <class Initial>
   std::vector<double> start(const std::string& name, const std::vector<long>& sizes,
                             const Initial& initial) const {
-    if (blank_) return std::vector<double>(count(sizes));
+    if (blank_) return {};
     return initial(count(sizes), key(name));
   }
 

@@ -7,8 +7,10 @@
 #include <Eigen/LU>
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -55,13 +57,16 @@ struct Backend {
     return *parent.children.emplace_back(name, std::make_unique<Module>()).second;
   }
 
+  /// Without values: all 0.
   static Parameter add_parameter(Module& module, const std::string& name, const std::vector<long>& sizes,
                                  const std::vector<double>& values, bool trained) {
     Parameter p{std::make_shared<typename Parameter::State>()};
     p.state->sizes = sizes;
     p.state->trained = trained;
-    p.state->values =
-        Eigen::Map<const Eigen::ArrayXd>(values.data(), Eigen::Index(values.size())).template cast<T>();
+    if (values.empty())
+      p.state->values = Vector::Zero(std::accumulate(sizes.begin(), sizes.end(), 1L, std::multiplies<>()));
+    else
+      assign(p, values);
     module.parameters.emplace_back(name, p);
     return p;
   }

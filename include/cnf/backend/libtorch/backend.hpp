@@ -63,10 +63,12 @@ struct Backend {
     return *parent.register_module(name, std::make_shared<Module>());
   }
 
+  /// Without values: all 0.
   static Parameter add_parameter(Module& module, const std::string& name, const std::vector<long>& sizes,
                                  std::vector<double> values, bool trained) {
     const std::vector<std::int64_t> shape(sizes.begin(), sizes.end());
-    auto tensor = at::from_blob(values.data(), shape, at::kDouble).clone();
+    auto tensor = values.empty() ? at::zeros(shape, at::kDouble)
+                                 : at::from_blob(values.data(), shape, at::kDouble).clone();
     if (shape.size() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
     return trained ? module.register_parameter(name, std::move(tensor))
                    : module.register_buffer(name, std::move(tensor));
