@@ -1,7 +1,5 @@
 // A trained model where LibTorch can't go: this program needs cnf::eigen alone.
 #include <cstring>
-#include <map>
-#include <string_view>
 
 #include "run.hpp"
 
