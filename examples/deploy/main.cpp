@@ -60,10 +60,11 @@ int main(int argc, char** argv) try {
     return std::fputs(usage, stdout) < 0;
   if (argc < 4) return std::fputs(usage, stderr), 2;
   const auto o = parsed(argc, argv);
-  const auto architecture = cnf::io::architecture_of(o.checkpoint);
-  if (!deploy::super_resolution(o, architecture) && !deploy::vessel_segmentation(o, architecture))
+  const deploy::Checkpoint checkpoint(o.checkpoint);
+  if (!deploy::super_resolution(o, checkpoint) && !deploy::vessel_segmentation(o, checkpoint))
     throw cnf::Error("cannot load " + o.checkpoint.string() +
-                     ": expected a model of super_resolution or vessel_segmentation, got " + architecture);
+                     ": expected a model of super_resolution or vessel_segmentation, got " +
+                     cnf::io::architecture_of(checkpoint));
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "deploy: %s\n", error.what());

@@ -29,6 +29,8 @@ struct Options {
   std::uint64_t seed = 0;
 };
 
+using Checkpoint = cnf::io::SafetensorsReader;
+
 /// Numbers in (sample, channel, row, column) order.
 struct Numbers {
   std::vector<double> values;
@@ -60,11 +62,11 @@ inline void write_planes(const std::filesystem::path& stem, const std::vector<fl
 }
 
 template <class Spec>
-void run(const Options& o, const Question& q) {
+void run(const Options& o, const Checkpoint& checkpoint, const Question& q) {
   using Model = cnf::eigen::Model<Spec>;
   using B = typename Model::backend;
   Model model({.blank = true});
-  cnf::io::load_checkpoint(o.checkpoint, model);
+  cnf::io::load_checkpoint(checkpoint, model);
   const auto p = model.given(B::from_host(q.x.values, q.x.sizes, 0));
   std::filesystem::create_directories(o.out);
 
@@ -114,7 +116,7 @@ inline Numbers planes(const support::Image& image) {
 }
 
 /// Runs the model when it is one of the program of that name.
-bool super_resolution(const Options& o, const std::string& architecture);
-bool vessel_segmentation(const Options& o, const std::string& architecture);
+bool super_resolution(const Options& o, const Checkpoint& checkpoint);
+bool vessel_segmentation(const Options& o, const Checkpoint& checkpoint);
 
 }  // namespace deploy

@@ -14,12 +14,13 @@ Question question(const Options& o) {
 
 }  // namespace
 
-bool super_resolution(const Options& o, const std::string& architecture) {
+bool super_resolution(const Options& o, const Checkpoint& checkpoint) {
+  const auto architecture = cnf::io::architecture_of(checkpoint);
   bool found = false;
   super_resolution::for_each_spec([&]<class Spec>(const char*, const char*) {
     if (cnf::describe<Spec>() != architecture) return;
     found = true;
-    run<Spec>(o, question(o));
+    run<Spec>(o, checkpoint, question(o));
   });
   return found;
 }

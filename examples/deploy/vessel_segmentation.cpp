@@ -19,8 +19,8 @@ vessels::Mask read_mask(const std::filesystem::path& path, const support::Image&
   return mask;
 }
 
-Question question(const Options& o) {
-  const auto metadata = cnf::io::read_safetensors_metadata(o.checkpoint);
+Question question(const Options& o, const Checkpoint& checkpoint) {
+  const auto& metadata = checkpoint.metadata();
   if (const auto scale = metadata.find("scale"); scale != metadata.end() && scale->second != "1")
     std::printf("the model learnt from photographs at scale %s: expecting one of that resolution\n",
                 scale->second.c_str());
@@ -38,12 +38,13 @@ Question question(const Options& o) {
 
 }  // namespace
 
-bool vessel_segmentation(const Options& o, const std::string& architecture) {
+bool vessel_segmentation(const Options& o, const Checkpoint& checkpoint) {
+  const auto architecture = cnf::io::architecture_of(checkpoint);
   bool found = false;
   vessels::for_each_spec([&]<class Spec>(const vessels::Choice&) {
     if (cnf::describe<Spec>() != architecture) return;
     found = true;
-    run<Spec>(o, question(o));
+    run<Spec>(o, checkpoint, question(o, checkpoint));
   });
   return found;
 }

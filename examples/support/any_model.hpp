@@ -21,7 +21,7 @@ class AnyModel {
   virtual torch::nn::Module& module() = 0;
   virtual cnf::Likelihood likelihood() const = 0;
   virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
-  virtual cnf::io::CheckpointExtras load(const std::filesystem::path& path) = 0;
+  virtual void load(const std::filesystem::path& path) = 0;
 
   long parameters() {
     long count = 0;
@@ -49,9 +49,7 @@ class Holding : public Face {
   void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const override {
     cnf::io::save_checkpoint(path, model_, std::move(extras));
   }
-  cnf::io::CheckpointExtras load(const std::filesystem::path& path) override {
-    return cnf::io::load_checkpoint(path, model_);
-  }
+  void load(const std::filesystem::path& path) override { cnf::io::load_checkpoint(path, model_); }
 
  protected:
   cnf::libtorch::Model<Spec> model_;

@@ -5,6 +5,9 @@
 //   part.flow.forward(x, h);  part.flow.inverse(y, latents, h);
 #pragma once
 
+#include <memory>
+#include <vector>
+
 #include "cnf/core/layer.hpp"
 
 namespace cnf {
@@ -17,7 +20,8 @@ struct Conditioned {
   explicit Conditioned(Scope<B> scope) : flow(scope.sharing(conditions)) {}
 
   Maps<B, F> prepare(Maps<B, F> maps) const {
-    maps.prepared = conditions->prepare(maps.data);
+    maps.prepared =
+        std::make_shared<const Prepared<B>>(conditions, std::vector(maps.data.begin(), maps.data.end()));
     return maps;
   }
 };

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -49,11 +50,9 @@ struct SeenMap : Batch<B, S> {
   SeenMap(Batch<B, S> map, const Prepared<B>* from_map = nullptr)
       : Batch<B, S>(std::move(map)), prepared(from_map) {}
 
-  /// A network's share; null where it was not computed.
-  const typename B::Tensor* share(const typename Conditions<B>::Slot& slot) const {
-    if (!prepared || slot.group < 0) return nullptr;
-    const auto& group = prepared->groups[std::size_t(slot.group)];
-    return group.empty() ? nullptr : &group[std::size_t(slot.place)];
+  /// A network's share; nothing where it must do without.
+  std::optional<typename B::Tensor> share(const typename Conditions<B>::Slot& slot) const {
+    return prepared ? prepared->share(slot) : std::nullopt;
   }
 };
 

@@ -2,24 +2,21 @@
 //
 // The first convolution of a coupling's or prior's network sees [z, h], and its part that sees h alone does
 // not change from call to call: conv(z) + conv(h). Networks register that part while a flow is constructed
-// (JointConv in nets/conv.hpp); Conditions::prepare convolves each map once for all of them; the K steps of a
-// level, and all samples drawn for one input, read their share.
+// (JointConv in nets/conv.hpp); the first that needs its share has each map convolved once for all of them; the K
+// steps of a level, and all samples drawn for one input, read theirs.
 //
 // With gradients, a share is a number without history: the network that reads it computes the gradients of
-// its own weights and of h (backend's joint_conv).
+// its own weights and of h (backend's joint_conv). Nothing reads it again, so the shares of a level are gone when
+// its last network has read: a training step never holds those of two levels.
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace cnf {
-
-/// The shares of one flow's networks for one batch of maps: by group, then by place in the group. An empty
-/// group was not computed.
-template <class B>
-struct Prepared {
-  std::vector<std::vector<typename B::Tensor>> groups;
-};
 
 template <class B>
 class Conditions {
@@ -33,6 +30,11 @@ class Conditions {
     /// nothing, or of no layer that is repeated.
     bool sampling_only = false;
     bool operator==(const Kind&) const = default;
+  };
+
+  struct Group {
+    Kind kind;
+    std::vector<typename B::Parameter> weights, biases;
   };
 
   /// Where a network finds its share; of no network when `group` is negative.
@@ -50,25 +52,59 @@ class Conditions {
     return {int(g), int(groups_[g].weights.size()) - 1};
   }
 
+  const std::vector<Group>& groups() const { return groups_; }
+
+ private:
+  std::vector<Group> groups_;
+};
+
+/// The shares of one flow's networks for one batch of maps, each group made when it is first needed. Safe to share
+/// between threads.
+template <class B>
+class Prepared {
+ public:
+  using Tensor = typename B::Tensor;
+
   /// From the maps of a flow, one tensor each.
-  template <class Tensors>
-  std::shared_ptr<const Prepared<B>> prepare(const Tensors& maps) const {
-    auto prepared = std::make_shared<Prepared<B>>();
-    for (const auto& g : groups_)
-      if (g.kind.sampling_only && B::gradients_enabled())
-        prepared->groups.emplace_back();
-      else
-        prepared->groups.push_back(B::shared_convs(maps[std::size_t(g.kind.map)], g.weights, g.biases,
-                                                   g.kind.kernel / 2, g.kind.precision));
-    return prepared;
+  Prepared(std::shared_ptr<const Conditions<B>> conditions, std::vector<Tensor> maps)
+      : conditions_(std::move(conditions)), maps_(std::move(maps)), made_(conditions_->groups().size()) {}
+
+  /// A network's share; nothing where it must do without.
+  std::optional<Tensor> share(const typename Conditions<B>::Slot& slot) const {
+    if (slot.group < 0) return {};
+    const auto& group = conditions_->groups()[std::size_t(slot.group)];
+    const bool gradients = B::gradients_enabled();
+    if (group.kind.sampling_only && gradients) return {};
+
+    const std::lock_guard lock(mutex_);
+    auto& made = made_[std::size_t(slot.group)];
+    if (made.shares.empty())
+      made = {B::shared_convs(maps_[std::size_t(group.kind.map)], group.weights, group.biases,
+                              group.kind.kernel / 2, group.kind.precision),
+              0};
+    const auto share = made.shares[std::size_t(slot.place)];
+    if (gradients && ++made.reads == made.shares.size()) made = {};
+    return share;
+  }
+
+  /// How many groups are in memory.
+  std::size_t held() const {
+    const std::lock_guard lock(mutex_);
+    std::size_t held = 0;
+    for (const auto& made : made_) held += !made.shares.empty();
+    return held;
   }
 
  private:
-  struct Group {
-    Kind kind;
-    std::vector<typename B::Parameter> weights, biases;
+  struct Made {
+    std::vector<Tensor> shares;
+    std::size_t reads = 0;  // with gradients
   };
-  std::vector<Group> groups_;
+
+  std::shared_ptr<const Conditions<B>> conditions_;
+  std::vector<Tensor> maps_;
+  mutable std::mutex mutex_;
+  mutable std::vector<Made> made_;
 };
 
 }  // namespace cnf

@@ -1,19 +1,22 @@
-// A model as a safetensors file: parameters and buffers under their dotted names, and as metadata the
-// architecture as text
-// (`architecture`), the library's version (`cnf`) and whatever the program adds. Both backends read and write
-// the same file.
+// A model as a safetensors file: parameters and buffers under their dotted names, and as metadata the architecture as
+// text (`architecture`), the library's version (`cnf`) and whatever the program adds. Both backends read and write the
+// same file.
 //
 //   io::save_checkpoint("model.safetensors", model, {.metadata = {{"step", "1200"}}});
 //   Model<Spec, B> model({.blank = true});
 //   io::load_checkpoint("model.safetensors", model);
 //
-// Extra tensors, such as an optimiser's state, are named with a colon (`adam:flow.0.bias`), which no
-// parameter has. Loading compares the architecture before any number is read, then names, shapes and dtypes;
-// what does not match is one Error, and the model is unchanged.
+// Extra tensors, such as an optimiser's state, are named with a colon (`adam:flow.0.bias`), which no parameter has;
+// load_extras reads them. Loading compares the architecture before any number is read, then names, shapes and dtypes;
+// what does not match, or can't be read, is one Error, and the model is unchanged.
 #pragma once
 
 #include <bit>
 #include <cstring>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "cnf/core/describe.hpp"
 #include "cnf/io/safetensors.hpp"
@@ -22,7 +25,7 @@
 
 namespace cnf::io {
 
-/// Numbers as a tensor of a dtype, f32, f64 or bf16, and back from any float dtype but f16.
+/// Numbers as a tensor of a dtype, f32, f64 or bf16, and back.
 inline HostTensor encode_tensor(const std::vector<double>& values, std::vector<std::int64_t> shape,
                                 DType dtype) {
   HostTensor t{dtype, std::move(shape), std::vector<std::byte>(values.size() * dtype_bytes(dtype))};
@@ -44,28 +47,53 @@ inline HostTensor encode_tensor(const std::vector<double>& values, std::vector<s
   return t;
 }
 
-inline void check_decodes(const HostTensor& t, const std::string& name) {
-  if (t.dtype != DType::f64 && t.dtype != DType::f32 && t.dtype != DType::bf16)
-    throw Error("tensor \"" + name + "\": expected F32, F64 or BF16, got " +
-                std::string(dtype_name(t.dtype)));
+namespace detail {
+
+inline void check_decodes(DType dtype, const std::string& name) {
+  if (dtype != DType::f64 && dtype != DType::f32 && dtype != DType::bf16)
+    throw Error("tensor \"" + name + "\": expected F32, F64 or BF16, got " + std::string(dtype_name(dtype)));
 }
 
-template <class T = double>
-std::vector<T> decode_tensor(const HostTensor& t, const std::string& name) {
-  check_decodes(t, name);
-  const std::size_t width = dtype_bytes(t.dtype);
-  std::vector<T> values(t.data.size() / width);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (t.dtype == DType::f64) {
+/// Numbers from their bytes.
+template <class T>
+void decode(DType dtype, std::span<const std::byte> bytes, T* to) {
+  const std::size_t width = dtype_bytes(dtype);
+  for (std::size_t i = 0; i < bytes.size() / width; ++i) {
+    if (dtype == DType::f64) {
       double wide = 0;
-      std::memcpy(&wide, t.data.data() + i * width, width);
-      values[i] = T(wide);
+      std::memcpy(&wide, bytes.data() + i * width, width);
+      to[i] = T(wide);
     } else {
       std::uint32_t bits = 0;
-      std::memcpy(&bits, t.data.data() + i * width, width);
-      values[i] = std::bit_cast<float>(t.dtype == DType::bf16 ? bits << 16 : bits);
+      std::memcpy(&bits, bytes.data() + i * width, width);
+      to[i] = std::bit_cast<float>(dtype == DType::bf16 ? bits << 16 : bits);
     }
   }
+}
+
+/// The numbers of a tensor in a file: fill(first, count, to) reads some.
+struct StoredNumbers {
+  const SafetensorsReader& reader;
+  const Place& place;
+
+  template <class T>
+  void operator()(long first, long count, T* to) const {
+    const auto width = dtype_bytes(place.dtype);
+    const auto begin = std::uint64_t(first) * width;
+    if (place.dtype == (sizeof(T) == 8 ? DType::f64 : DType::f32))
+      return reader.read(place, begin, std::as_writable_bytes(std::span(to, std::size_t(count))));
+    std::vector<std::byte> bytes(std::size_t(count) * width);
+    reader.read(place, begin, bytes);
+    decode(place.dtype, bytes, to);
+  }
+};
+
+}  // namespace detail
+
+inline std::vector<double> decode_tensor(const HostTensor& t, const std::string& name) {
+  detail::check_decodes(t.dtype, name);
+  std::vector<double> values(t.data.size() / dtype_bytes(t.dtype));
+  detail::decode(t.dtype, t.data, values.data());
   return values;
 }
 
@@ -83,13 +111,15 @@ inline std::string shape_of(const std::vector<std::int64_t>& shape) { return nlo
 }  // namespace detail
 
 /// The architecture that a checkpoint names; no number is read.
-inline std::string architecture_of(const std::filesystem::path& path) {
-  const auto metadata = read_safetensors_metadata(path);
-  const auto found = metadata.find("architecture");
-  if (found == metadata.end())
-    throw Error("cannot load " + path.string() +
+inline std::string architecture_of(const SafetensorsReader& file) {
+  const auto found = file.metadata().find("architecture");
+  if (found == file.metadata().end())
+    throw Error("cannot load " + file.path().string() +
                 ": expected a checkpoint of cnf, got a safetensors file without an architecture");
   return found->second;
+}
+inline std::string architecture_of(const std::filesystem::path& path) {
+  return architecture_of(SafetensorsReader(path));
 }
 
 template <class Spec, class B>
@@ -105,41 +135,55 @@ void save_checkpoint(const std::filesystem::path& path, const Model<Spec, B>& mo
   write_safetensors(path, file);
 }
 
-/// Returns what the file holds beside the model.
-template <class Spec, class B>
-CheckpointExtras load_checkpoint(const std::filesystem::path& path, Model<Spec, B>& model) {
-  const auto fail = [&](const std::string& why) { throw Error("cannot load " + path.string() + ": " + why); };
-  if (const auto found = architecture_of(path); found != describe<Spec>())
-    fail("expected the architecture " + describe<Spec>() + ", got " + found);
-  auto file = read_safetensors(path);
+/// What a file holds beside the model.
+inline CheckpointExtras load_extras(const std::filesystem::path& path) {
+  const SafetensorsReader reader(path);
+  CheckpointExtras extras{.metadata = reader.metadata(), .tensors = {}};
+  for (const Place& place : reader.places())
+    if (detail::is_extra(place.name)) extras.tensors[place.name] = reader.read(place);
+  return extras;
+}
 
-  std::vector<std::pair<typename B::Parameter, typename decltype(file.tensors)::node_type>> found_for;
+/// Extra tensors are not read: load_extras.
+template <class Spec, class B>
+void load_checkpoint(const SafetensorsReader& file, Model<Spec, B>& model) {
+  const auto fail = [&](const std::string& why) {
+    throw Error("cannot load " + file.path().string() + ": " + why);
+  };
+  if (const auto found = architecture_of(file); found != describe<Spec>())
+    fail("expected the architecture " + describe<Spec>() + ", got " + found);
+
+  std::map<std::string, const Place*> places;
+  for (const auto& place : file.places()) places[place.name] = &place;
+  std::map<std::string, typename B::Parameter> parameters;
   B::for_each_parameter(model, [&](const std::string& name, const typename B::Parameter& p) {
-    const auto found = file.tensors.find(name);
-    if (found == file.tensors.end()) fail("expected a tensor \"" + name + "\", got none");
+    const auto found = places.find(name);
+    if (found == places.end()) fail("expected a tensor \"" + name + "\", got none");
     const auto sizes = B::sizes(p);
     const std::vector<std::int64_t> expected(sizes.begin(), sizes.end());
-    if (found->second.shape != expected)
+    if (found->second->shape != expected)
       fail("expected tensor \"" + name + "\" of shape " + detail::shape_of(expected) + ", got " +
-           detail::shape_of(found->second.shape));
+           detail::shape_of(found->second->shape));
     try {
-      check_decodes(found->second, name);
+      detail::check_decodes(found->second->dtype, name);
     } catch (const Error& error) {
       fail(error.what());
     }
-    found_for.emplace_back(p, file.tensors.extract(found));
+    parameters.emplace(name, p);
   });
-  for (const auto& [name, tensor] : file.tensors)
-    if (!detail::is_extra(name)) fail("unexpected tensor \"" + name + "\"");
-  for (auto& [parameter, found] : found_for) {
-    const auto& tensor = found.mapped();
-    if (tensor.dtype == DType::f64)
-      B::assign(parameter, decode_tensor<double>(tensor, found.key()));
-    else
-      B::assign(parameter, decode_tensor<float>(tensor, found.key()));
-    found = {};  // its bytes are not needed twice
-  }
-  return {std::move(file.metadata), std::move(file.tensors)};
+  for (const auto& [name, place] : places)
+    if (!detail::is_extra(name) && !parameters.contains(name)) fail("unexpected tensor \"" + name + "\"");
+
+  // The model changes when all has been read.
+  std::vector<std::pair<typename B::Parameter, typename B::Numbers>> loaded;
+  for (const Place& place : file.places())
+    if (const auto p = parameters.find(place.name); p != parameters.end())
+      loaded.emplace_back(p->second, B::numbers(p->second, detail::StoredNumbers{file, place}));
+  for (auto& [parameter, numbers] : loaded) B::assign(parameter, std::move(numbers));
+}
+template <class Spec, class B>
+void load_checkpoint(const std::filesystem::path& path, Model<Spec, B>& model) {
+  load_checkpoint(SafetensorsReader(path), model);
 }
 
 }  // namespace cnf::io

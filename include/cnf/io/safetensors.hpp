@@ -11,8 +11,10 @@
 //     file.tensors["flow.0.log_scale"] = {cnf::io::DType::f32, {12}, bytes};
 //     cnf::io::write_safetensors("model.safetensors", file);
 //
-// Writing is atomic (atomic_file.hpp). Reading trusts nothing: whatever is wrong with a file is one
-// cnf::Error
+//     cnf::io::SafetensorsReader reader("model.safetensors");   // the header; tensors, or parts, when asked
+//     for (const auto& place : reader.places()) auto tensor = reader.read(place);
+//
+// Writing is atomic (atomic_file.hpp). Reading trusts nothing: whatever is wrong with a file is one cnf::Error
 // (`cannot read model.safetensors: tensor "flow.0.log_scale" overlaps "flow.0.bias"`), before any tensor is
 // read.
 #pragma once
@@ -20,25 +22,24 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "cnf/core/error.hpp"
 #include "cnf/io/atomic_file.hpp"
 #include "cnf/io/dtype.hpp"
+#include "cnf/io/input_file.hpp"
 
 namespace cnf::io {
 
@@ -56,6 +57,15 @@ struct HostTensor {
 struct Safetensors {
   std::map<std::string, std::string> metadata;
   std::map<std::string, HostTensor> tensors;
+};
+
+/// Where a tensor lies in the data part.
+struct Place {
+  std::string name;
+  DType dtype;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin;
+  std::uint64_t end;
 };
 
 namespace detail {
@@ -76,32 +86,35 @@ inline std::optional<std::uint64_t> byte_count(DType dtype, const std::vector<st
   return bytes;
 }
 
-/// Where a tensor lies in the data part.
-struct Place {
-  std::string name;
-  DType dtype;
-  std::vector<std::int64_t> shape;
-  std::uint64_t begin;
-  std::uint64_t end;
-};
-
 struct Header {
   std::map<std::string, std::string> metadata;
   std::vector<Place> places;  // in the order of their bytes
-  std::uint64_t bytes = 0;    // of the header's text
 };
 
-inline nlohmann::json parse_unique_keys(const std::string& text) {
+/// Sees a JSON text once, to find an object with two equal keys.
+struct UniqueKeys : nlohmann::json_sax<nlohmann::json> {
   std::vector<std::set<std::string>> open;  // keys of the objects that are being read
-  return nlohmann::json::parse(text, [&](int, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    using Event = nlohmann::json::parse_event_t;
-    if (event == Event::object_start) open.emplace_back();
-    if (event == Event::object_end) open.pop_back();
-    if (event == Event::key && !open.back().insert(value.get<std::string>()).second)
-      throw Error("duplicate key " + value.dump() + " in the header");
+
+  bool start_object(std::size_t) override { return open.emplace_back(), true; }
+  bool end_object() override { return open.pop_back(), true; }
+  bool key(std::string& name) override {
+    if (!open.back().insert(name).second)
+      throw Error("duplicate key " + nlohmann::json(name).dump() + " in the header");
     return true;
-  });
-}
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception& error) override {
+    throw Error(std::string("the header is not valid JSON: ") + error.what());
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(std::int64_t) override { return true; }
+  bool number_unsigned(std::uint64_t) override { return true; }
+  bool number_float(double, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(nlohmann::json::binary_t&) override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+};
 
 inline std::map<std::string, std::string> parse_metadata(const nlohmann::json& entry) {
   const bool is_text = entry.is_object() && std::all_of(entry.begin(), entry.end(),
@@ -165,52 +178,20 @@ inline void check_places(std::vector<Place>& places, std::uint64_t data_bytes) {
     throw Error(std::to_string(data_bytes - filled) + " bytes after the last tensor belong to none");
 }
 
-inline Header read_header(std::istream& stream, std::uint64_t file_bytes) {
-  std::uint64_t length = 0;
-  if (file_bytes < sizeof length)
-    throw Error("not a safetensors file: it has only " + std::to_string(file_bytes) + " bytes");
-  stream.read(reinterpret_cast<char*>(&length), sizeof length);
-  if (length > max_header_bytes)
-    throw Error("not a safetensors file: a header of " + std::to_string(length) + " bytes");
-  if (length > file_bytes - sizeof length)
-    throw Error("truncated, or not a safetensors file: a header of " + std::to_string(length) +
-                " bytes in a file of " + std::to_string(file_bytes));
-
-  std::string text(length, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(length));
-  if (!stream) throw Error("truncated while it was read");
+inline Header parse_header(const std::string& text, std::uint64_t data_bytes) {
   if (!text.starts_with('{')) throw Error("not a safetensors file: the header does not begin with {");
-
-  Header header{.bytes = length};
-  try {
-    const auto entries = parse_unique_keys(text);
-    for (const auto& [name, entry] : entries.items()) {
-      if (name == metadata_key)
-        header.metadata = parse_metadata(entry);
-      else
-        header.places.push_back(parse_place(name, entry));
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(std::string("the header is not valid JSON: ") + error.what());
+  UniqueKeys unique;
+  nlohmann::json::sax_parse(text, &unique);
+  Header header;
+  const auto entries = nlohmann::json::parse(text);
+  for (const auto& [name, entry] : entries.items()) {
+    if (name == metadata_key)
+      header.metadata = parse_metadata(entry);
+    else
+      header.places.push_back(parse_place(name, entry));
   }
-  check_places(header.places, file_bytes - sizeof length - length);
+  check_places(header.places, data_bytes);
   return header;
-}
-
-/// Calls read(stream, header) on a file whose header is valid.
-template <class Read>
-auto read_file(const std::filesystem::path& path, Read read) {
-  try {
-    std::error_code code;
-    const auto bytes = std::filesystem::file_size(path, code);  // an error for a folder
-    if (code) throw Error(code.message());
-    errno = 0;
-    std::ifstream stream(path, std::ios::binary);
-    if (!stream) throw Error(std::generic_category().message(errno));
-    return read(stream, read_header(stream, bytes));
-  } catch (const Error& error) {
-    throw Error("cannot read " + path.string() + ": " + error.what());
-  }
 }
 
 /// The header's text: sorted by name, padded so that the data begins at a multiple of 8 bytes. Large elements
@@ -270,24 +251,60 @@ inline void write_safetensors(const std::filesystem::path& path, const Safetenso
   output.commit();
 }
 
+/// A file's header, and its tensors' bytes.
+class SafetensorsReader {
+ public:
+  explicit SafetensorsReader(const std::filesystem::path& path) : file_(path) {
+    std::uint64_t length = 0;
+    if (file_.size() < sizeof length)
+      file_.fail("not a safetensors file: it has only " + std::to_string(file_.size()) + " bytes");
+    file_.read(0, std::as_writable_bytes(std::span(&length, 1)));
+    if (length > detail::max_header_bytes)
+      file_.fail("not a safetensors file: a header of " + std::to_string(length) + " bytes");
+    data_ = sizeof length + length;
+    if (data_ > file_.size())
+      file_.fail("truncated, or not a safetensors file: a header of " + std::to_string(length) +
+                 " bytes in a file of " + std::to_string(file_.size()));
+    std::string text(length, '\0');
+    file_.read(sizeof length, std::as_writable_bytes(std::span(text)));
+    try {
+      header_ = detail::parse_header(text, file_.size() - data_);
+    } catch (const Error& error) {
+      file_.fail(error.what());
+    }
+  }
+
+  const std::filesystem::path& path() const { return file_.path(); }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
+  /// In the order of their bytes.
+  const std::vector<Place>& places() const { return header_.places; }
+
+  /// Fills `bytes` with those of one of the places, from its byte `first` on. Safe to call from several threads.
+  void read(const Place& place, std::uint64_t first, std::span<std::byte> bytes) const {
+    file_.read(data_ + place.begin + first, bytes);
+  }
+  HostTensor read(const Place& place) const {
+    HostTensor tensor{place.dtype, place.shape, std::vector<std::byte>(place.end - place.begin)};
+    read(place, 0, tensor.data);
+    return tensor;
+  }
+
+ private:
+  InputFile file_;
+  detail::Header header_;
+  std::uint64_t data_ = 0;  // where they begin
+};
+
 /// Reads the header alone: cheap, however large the tensors are.
 inline std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
-  return detail::read_file(path,
-                           [](std::istream&, detail::Header header) { return std::move(header.metadata); });
+  return SafetensorsReader(path).metadata();
 }
 
 inline Safetensors read_safetensors(const std::filesystem::path& path) {
-  return detail::read_file(path, [](std::istream& stream, detail::Header header) {
-    Safetensors file{.metadata = std::move(header.metadata)};
-    for (detail::Place& place : header.places) {
-      HostTensor tensor{place.dtype, std::move(place.shape), std::vector<std::byte>(place.end - place.begin)};
-      stream.read(reinterpret_cast<char*>(tensor.data.data()),
-                  static_cast<std::streamsize>(tensor.data.size()));
-      if (!stream) throw Error("truncated while it was read");
-      file.tensors.emplace(std::move(place.name), std::move(tensor));
-    }
-    return file;
-  });
+  SafetensorsReader reader(path);
+  Safetensors file{.metadata = reader.metadata()};
+  for (const Place& place : reader.places()) file.tensors.emplace(place.name, reader.read(place));
+  return file;
 }
 
 }  // namespace cnf::io

@@ -82,10 +82,11 @@ struct JointConv {
   typename B::Tensor operator()(const Batch<B, In>& z, const SeenMap<B, Seen>& h) const {
     if (condition == 0)
       return B::conv2d(B::to_network(z.data, precision, bias), weight, &bias, 1, shape.padding());
-    const auto* share = h.share(slot);
+    const auto share = h.share(slot);
     if (shape.in == 0 && (!share || B::gradients_enabled()))  // a share has no history
       return B::conv2d(B::to_network(h.data, precision, bias), features, &bias, 1, shape.padding());
-    return B::joint_conv(z.data, weight, h.data, features, bias, share, shape.padding(), precision);
+    return B::joint_conv(z.data, weight, h.data, features, bias, share ? &*share : nullptr, shape.padding(),
+                         precision);
   }
 
   static constexpr long parameters(ConvShape s, int condition_channels) {

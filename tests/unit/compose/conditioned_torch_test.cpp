@@ -1,6 +1,9 @@
 // Shared convolutions of feature maps against those that each network does for itself.
 #include "cnf/compose/conditioned.hpp"
 
+#include <utility>
+#include <vector>
+
 #include "support/doctest.hpp"
 #include "support/models.hpp"
 #include "support/random_tensor.hpp"
@@ -28,23 +31,47 @@ struct Bound {
   }
 };
 
-/// How many networks each convolution is for; 0 where it was not computed.
-std::vector<std::size_t> shares_of(const Prepared<B>& prepared) {
-  std::vector<std::size_t> shares;
-  for (const auto& group : prepared.groups) shares.push_back(group.size());
-  return shares;
+/// Of each convolution: how many networks it is for, and how many of them have a share.
+std::vector<std::pair<int, int>> shares_of(const Conditioned<Flow, B, In, F>& part, const Maps<B, F>& maps) {
+  std::vector<std::pair<int, int>> all;
+  const auto prepared = part.prepare(maps).prepared;
+  const auto& groups = part.conditions->groups();
+  for (int g = 0; g < int(groups.size()); ++g) {
+    auto& [networks, shares] = all.emplace_back(int(groups[std::size_t(g)].weights.size()), 0);
+    for (int place = 0; place < networks; ++place) shares += prepared->share({g, place}).has_value();
+  }
+  return all;
 }
 
 }  // namespace
 
 TEST_CASE("each map is convolved once for all networks with the same kernel") {
   const Bound bound(2);
-  const auto prepared = bound.part.prepare(bound.maps).prepared;
+  using Expected = std::vector<std::pair<int, int>>;
   // 3 steps and the split at 4x4; 2 InstanceNormNets, 2 networks of 1x1 convolutions at 2x2; the prior there,
   // which is alone, only without gradients
-  CHECK(shares_of(*prepared) == std::vector<std::size_t>{4, 2, 2, 0});
+  CHECK(shares_of(bound.part, bound.maps) == Expected{{4, 4}, {2, 2}, {2, 2}, {1, 0}});
   at::NoGradGuard no_grad;
-  CHECK(shares_of(*bound.part.prepare(bound.maps).prepared) == std::vector<std::size_t>{4, 2, 2, 1});
+  CHECK(shares_of(bound.part, bound.maps) == Expected{{4, 4}, {2, 2}, {2, 2}, {1, 1}});
+}
+
+TEST_CASE("shares are made when they are needed; a pass with gradients leaves none, sampling keeps all") {
+  const Bound bound(2);
+  const auto x = random_batch<In>(2, 5);
+  const auto h = bound.part.prepare(bound.maps);
+  CHECK(h.prepared->held() == 0);
+  for (int pass = 0; pass < 2; ++pass) {
+    bound.part.flow.forward(x, h);
+    CHECK(h.prepared->held() == 0);
+  }
+  h.prepared->share({0, 1});
+  CHECK(h.prepared->held() == 1);
+
+  at::NoGradGuard no_grad;
+  const auto out = bound.part.flow.forward(x, h);
+  CHECK(h.prepared->held() == 4);
+  CHECK(difference(bound.part.flow.inverse(out.y, out.latents, h).data, x.data) < 1e-8);
+  CHECK(h.prepared->held() == 4);
 }
 
 TEST_CASE("shared convolutions change neither results nor gradients") {
@@ -106,7 +133,8 @@ TEST_CASE("nothing is shared for layers that the backward pass rebuilds, while g
   torch::nn::Module module;
   const Conditioned<Flow, B, In, F> part{Scope<B>(module, 1).rebuilt()};
   const Bound bound(2);
-  CHECK(shares_of(*part.prepare(bound.maps).prepared) == std::vector<std::size_t>(3, 0));
+  using Expected = std::vector<std::pair<int, int>>;
+  CHECK(shares_of(part, bound.maps) == Expected{{4, 0}, {3, 0}, {2, 0}});
   at::NoGradGuard no_grad;
-  CHECK(shares_of(*part.prepare(bound.maps).prepared) == std::vector<std::size_t>{4, 3, 2});
+  CHECK(shares_of(part, bound.maps) == Expected{{4, 4}, {3, 3}, {2, 2}});
 }

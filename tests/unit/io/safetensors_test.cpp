@@ -237,6 +237,30 @@ TEST_CASE("a path that cannot be read") {
   }
 }
 
+TEST_CASE("tensors and parts of them are read where they lie, and a file that shrinks is noticed") {
+  TemporaryFolder folder;
+  const auto path = folder / "model.safetensors";
+  cnf::io::write_safetensors(path, {.tensors = {{"a", {DType::u8, {4}, bytes_of<std::uint8_t>({1, 2, 3, 4})}},
+                                                {"b", {DType::u8, {2}, bytes_of<std::uint8_t>({5, 6})}}}});
+  const cnf::io::SafetensorsReader reader(path);
+  REQUIRE(reader.places().size() == 2);
+  const auto &a = reader.places()[0], &b = reader.places()[1];
+  CHECK(reader.read(b).data == bytes_of<std::uint8_t>({5, 6}));
+  std::vector<std::byte> part(2);
+  reader.read(a, 1, part);
+  CHECK(part == bytes_of<std::uint8_t>({2, 3}));
+
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  CHECK(reader.read(a).data == bytes_of<std::uint8_t>({1, 2, 3, 4}));
+  std::string message;
+  try {
+    reader.read(b);
+  } catch (const cnf::Error& error) {
+    message = error.what();
+  }
+  CHECK(message == "cannot read " + path.string() + ": truncated while it was read");
+}
+
 TEST_CASE("what cannot be written is refused before a file is touched") {
   TemporaryFolder folder;
   const auto path = folder / "model.safetensors";

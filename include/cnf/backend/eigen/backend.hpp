@@ -7,17 +7,17 @@
 #include <Eigen/LU>
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cnf/backend/cubic.hpp"
 #include "cnf/backend/eigen/conv2d.hpp"
 #include "cnf/backend/eigen/module.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
+#include "cnf/backend/host_numbers.hpp"
 #include "cnf/io/dtype.hpp"
 
 namespace cnf::eigen {
@@ -26,6 +26,7 @@ template <class T = float>
 struct Backend {
   using Tensor = eigen::Tensor<T>;
   using Parameter = eigen::Parameter<T>;
+  using Numbers = eigen::Numbers<T>;
   using PerSample = eigen::PerSample<T>;
   using Module = eigen::Module<T>;
   using Vector = Eigen::Array<T, Eigen::Dynamic, 1>;
@@ -63,10 +64,12 @@ struct Backend {
     Parameter p{std::make_shared<typename Parameter::State>()};
     p.state->sizes = sizes;
     p.state->trained = trained;
-    if (values.empty())
-      p.state->values = Vector::Zero(std::accumulate(sizes.begin(), sizes.end(), 1L, std::multiplies<>()));
-    else
+    if (!values.empty())
       assign(p, values);
+    else if (p.is_weight())
+      p.assign({.array = {}, .weight = eigen::ConvWeight<T>(sizes)});
+    else
+      set(p, 0);
     module.parameters.emplace_back(name, p);
     return p;
   }
@@ -74,7 +77,7 @@ struct Backend {
   static bool is_trained(const Parameter& p) { return p.state->trained; }
   static bool training(const Module&) { return false; }
   static void set(const Parameter& p, double value) {
-    p.assign(Vector::Constant(p.values().size(), T(value)));
+    assign(p, std::vector<double>(std::size_t(count(p)), value));
   }
   static double first(const Parameter& p) { return double(p.values()(0)); }
   static const Vector& vector(const Parameter& p) { return p.values(); }
@@ -337,18 +340,38 @@ struct Backend {
   }
   static io::DType dtype(const Parameter&) { return sizeof(T) == 8 ? io::DType::f64 : io::DType::f32; }
   static std::vector<long> sizes(const Parameter& p) { return p.state->sizes; }
-  template <class V = double>
-  static void assign(const Parameter& p, const std::vector<V>& values) {
-    using Values = Eigen::Array<V, Eigen::Dynamic, 1>;
-    p.assign(Eigen::Map<const Values>(values.data(), Eigen::Index(values.size())).template cast<T>());
+  /// Numbers for a parameter: fill(first, count, to) writes some of them, in row-major order, from any thread;
+  /// and the parameter's to be these.
+  template <class Fill>
+  static Numbers numbers(const Parameter& p, const Fill& fill) {
+    const long all = count(p), parts = std::clamp(all / 100'000, 1L, 4L * threads());
+    Vector row_major(all);
+    parallel_for(parts, double(all), [&](long part) {
+      const long first = part * all / parts;
+      fill(first, (part + 1) * all / parts - first, row_major.data() + first);
+    });
+    if (p.is_weight()) return {.array = {}, .weight = eigen::ConvWeight<T>(p.state->sizes, row_major.data())};
+    return {.array = std::move(row_major), .weight = {}};
   }
-  static std::vector<double> to_host(const Parameter& p) { return {p.values().begin(), p.values().end()}; }
+  static void assign(const Parameter& p, Numbers numbers) { p.assign(std::move(numbers)); }
+  static void assign(const Parameter& p, const std::vector<double>& values) {
+    assign(p, numbers(p, HostNumbers{values}));
+  }
+  static std::vector<double> to_host(const Parameter& p) {
+    if (p.is_weight()) return p.weight().to_host();
+    return {p.values().begin(), p.values().end()};
+  }
   static std::vector<double> to_host(const PerSample& p) { return {p.values.begin(), p.values.end()}; }
 
   static Tensor like(const Tensor& x, const Parameter&) { return x; }
   static void place(Module&, const Placement&) {}
 
  private:
+  static long count(const Parameter& p) {
+    long n = 1;
+    for (const long size : p.state->sizes) n *= size;
+    return n;
+  }
   static Tensor repeated(const Tensor& x, long n) { return x.n == n ? x : repeat_samples(x, n / x.n); }
 
   /// visit(column of the small image, corner dy*2 + dx, column of the large image) for every pixel of the

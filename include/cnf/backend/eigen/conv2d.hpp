@@ -3,15 +3,12 @@
 //   y[o, p] = start[o, p] + sum_{i, ky, kx} weight[o, i, ky, kx] x[i, p * stride - padding + (ky, kx)]
 //
 // `start` is a bias, or a tensor of y's size or of fewer samples that are each repeated, such as the share of a
-// feature map (core/conditions.hpp). Pixels are read where they lie (conv_kernel.hpp): memory beyond the result is a reordered copy of the weight, kept
-// until the parameter changes, and a table of pointers for a few dozen pixels a thread.
+// feature map (core/conditions.hpp). Pixels are read where they lie (conv_kernel.hpp): memory beyond the result
+// is a table of pointers for a few dozen pixels a thread.
 #pragma once
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <array>
-#include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -21,30 +18,6 @@
 #include "cnf/backend/eigen/tensor.hpp"
 
 namespace cnf::eigen {
-
-namespace detail {
-
-/// Tiles of two vectors of outputs, and one of one where that holds the rest: for each, (ky, kx, i, output).
-template <class T>
-PackedWeight<T> packed(const Parameter<T>& weight) {
-  const long out = weight.size(0), in = weight.size(1), taps = weight.size(2) * weight.size(3);
-  const long lanes = ConvKernel<T>::best().lanes, padded = (out + lanes - 1) / lanes * lanes;
-  constexpr std::align_val_t line{64};
-  const std::shared_ptr<T[]> all(new (line) T[std::size_t(padded * in * taps)](),
-                                 [](T* p) { ::operator delete[](p, line); });
-  for (long first = 0; first < out; first += 2 * lanes) {
-    const long wide = std::min(2 * lanes, padded - first), there = std::min(wide, out - first);
-    for (long o = 0; o < there; ++o)
-      for (long i = 0; i < in; ++i) {
-        const T* from = weight.values().data() + ((first + o) * in + i) * taps;
-        T* to = all.get() + first * in * taps + i * wide + o;
-        for (long tap = 0; tap < taps; ++tap) to[tap * in * wide] = from[tap];
-      }
-  }
-  return all;
-}
-
-}  // namespace detail
 
 /// `start`: one column for all pixels, or a column for each pixel of the samples.
 template <class T, class Start>
@@ -59,20 +32,25 @@ Tensor<T> conv2d(const Tensor<T>& x, const Parameter<T>& weight, const Start& st
   T* const to = y.own().data();
 
   const auto& best = detail::ConvKernel<T>::best();
-  const auto weights = weight.state->packed.get(weight, [&] { return detail::packed(weight); });
+  const auto& weights = weight.weight();
   const std::vector<T> beyond(static_cast<std::size_t>(in));
-  const long pair = 2 * best.lanes, tiles = (out + pair - 1) / pair;
+  const long pair = 2 * best.lanes, tiles = weights.tiles();
 
-  // A task is a block of pixels times a share of the outputs: few pixels are not too few for all cores.
-  constexpr long at_once = 96;
-  const long blocks = (columns + at_once - 1) / at_once;
-  const long shares = std::clamp(4L * threads() / std::max(1L, blocks), 1L, tiles);
+  // A task is a block of pixels times a share of the outputs: few pixels are not too few for all cores, and blocks
+  // are even.
+  constexpr long groups_at_once = 8;
+  const long groups = (columns + best.pixels - 1) / best.pixels, cores = threads();
+  long blocks = (groups + groups_at_once - 1) / groups_at_once;
+  if (blocks > 1 || tiles < cores) blocks = std::min(groups, (blocks + cores - 1) / cores * cores);
+  const long shares = std::clamp(4 * cores / std::max(1L, blocks), 1L, tiles);
+  const long at_once = groups_at_once * best.pixels;
   const double work = double(columns) * double(out) * double(in * taps);
   parallel_for(blocks * shares, work, [&](long task) {
     const long block = task / shares, share = task % shares;
-    const long first = block * at_once, last = std::min(columns, first + at_once);
+    const long first = block * groups / blocks * best.pixels,
+               last = std::min(columns, (block + 1) * groups / blocks * best.pixels);
     std::vector<const T*> seen(std::size_t(taps * at_once), beyond.data());
-    std::array<const T*, at_once> starts;
+    std::vector<const T*> starts(static_cast<std::size_t>(at_once));
     for (long column = first; column < last; ++column) {
       const long sample = column / (h * w), row = column / w % h * stride - padding,
                  left = column % w * stride - padding;
@@ -90,7 +68,7 @@ Tensor<T> conv2d(const Tensor<T>& x, const Parameter<T>& weight, const Start& st
       const long o = tile * pair;
       const auto run = out - o > best.lanes ? best.two : best.one;
       for (long p = first; p < last; p += best.pixels)
-        run({.weight = weights.get() + o * in * taps,
+        run({.weight = weights.tile(tile),
              .x = seen.data() + (p - first),
              .taps = taps,
              .channels = in,

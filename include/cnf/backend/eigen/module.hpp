@@ -1,15 +1,19 @@
 // Parameters of the Eigen backend, what is computed from one and kept, and the tree of dotted names that holds
 // them.
+//
+// The numbers of a parameter are kept once, in the order in which they are used: the weights of convolutions as
+// conv2d reads them (conv_weight.hpp), all else row-major.
 #pragma once
 
 #include <Eigen/Core>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "cnf/backend/eigen/conv_weight.hpp"
 
 namespace cnf::eigen {
 
@@ -40,29 +44,33 @@ class Cache {
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
-/// A weight in the order in which conv2d reads it.
+/// The numbers of a parameter: of four dimensions a weight, else an array.
 template <class T>
-using PackedWeight = std::shared_ptr<const T[]>;
+struct Numbers {
+  Eigen::Array<T, Eigen::Dynamic, 1> array;
+  ConvWeight<T> weight;
+};
 
-/// Numbers with the sizes that LibTorch would give them, row-major. A handle: copies share the numbers.
+/// Numbers with the sizes that LibTorch would give them. A handle: copies share the numbers.
 template <class T>
 struct Parameter {
   struct State {
     std::vector<long> sizes;
-    Eigen::Array<T, Eigen::Dynamic, 1> values;
+    Numbers<T> numbers;
     std::uint64_t version = 1;
     bool trained = true;  // not a buffer
-    Cache<PackedWeight<T>> packed;
   };
   std::shared_ptr<State> state;
 
-  const Eigen::Array<T, Eigen::Dynamic, 1>& values() const { return state->values; }
+  /// Of one that is no convolution's weight.
+  const Eigen::Array<T, Eigen::Dynamic, 1>& values() const { return state->numbers.array; }
+  const ConvWeight<T>& weight() const { return state->numbers.weight; }
   long size(std::size_t dimension) const { return state->sizes[dimension]; }
+  bool is_weight() const { return state->sizes.size() == 4; }
 
-  /// New values: caches made from the old ones are stale.
-  template <class Values>
-  void assign(const Values& v) const {
-    state->values = v;
+  /// Caches made from the old numbers are stale.
+  void assign(Numbers<T> numbers) const {
+    state->numbers = std::move(numbers);
     ++state->version;
   }
 };

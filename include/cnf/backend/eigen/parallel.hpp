@@ -5,6 +5,8 @@
 #include <omp.h>
 #endif
 
+#include <exception>
+
 namespace cnf::eigen {
 
 inline int threads() {
@@ -15,14 +17,25 @@ inline int threads() {
 #endif
 }
 
-/// Calls body(i) for 0 <= i < count, which must not throw; `work` counts operations in all: few of them don't
-/// wake a second thread.
+/// Calls body(i) for 0 <= i < count; `work` counts operations in all: few of them don't wake a second thread.
+/// What one of the calls throws, is thrown.
 template <class Body>
 void parallel_for(long count, [[maybe_unused]] double work, const Body& body) {
+  std::exception_ptr error;
 #ifdef _OPENMP
 #pragma omp parallel for schedule(static) if (count > 1 && work > 1e5)
 #endif
-  for (long i = 0; i < count; ++i) body(i);
+  for (long i = 0; i < count; ++i) {
+    try {
+      body(i);
+    } catch (...) {
+#ifdef _OPENMP
+#pragma omp critical(cnf_parallel_for)
+#endif
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
 }
 
 }  // namespace cnf::eigen

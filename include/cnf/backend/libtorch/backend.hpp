@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cnf/backend/cubic.hpp"
+#include "cnf/backend/host_numbers.hpp"
 #include "cnf/backend/libtorch/instance_norm.hpp"
 #include "cnf/backend/libtorch/joint_conv.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
@@ -31,6 +32,7 @@ namespace cnf::libtorch {
 struct Backend {
   using Tensor = at::Tensor;
   using Parameter = at::Tensor;
+  using Numbers = at::Tensor;
   using PerSample = at::Tensor;
   using Matrix = at::Tensor;
   using Module = torch::nn::Module;
@@ -305,10 +307,23 @@ struct Backend {
                                               : io::DType::f32;
   }
   static std::vector<long> sizes(const Parameter& p) { return {p.sizes().begin(), p.sizes().end()}; }
-  template <class T = double>
-  static void assign(const Parameter& p, const std::vector<T>& values) {
+  /// Numbers for a parameter: fill(first, count, to) writes some of them, in row-major order, to floats or doubles;
+  /// and the parameter's to be these.
+  template <class Fill>
+  static Numbers numbers(const Parameter& p, const Fill& fill) {
+    const auto t = at::empty(p.sizes(), p.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);
+    if (t.scalar_type() == at::kDouble)
+      fill(0L, long(t.numel()), t.data_ptr<double>());
+    else
+      fill(0L, long(t.numel()), t.data_ptr<float>());
+    return t;
+  }
+  static void assign(const Parameter& p, const Numbers& numbers) {
     at::NoGradGuard no_grad;
-    p.copy_(at::from_blob(const_cast<T*>(values.data()), p.sizes(), c10::CppTypeToScalarType<T>::value));
+    p.copy_(numbers);
+  }
+  static void assign(const Parameter& p, const std::vector<double>& values) {
+    assign(p, numbers(p, HostNumbers{values}));
   }
 
   /// x in the precision and on the device of the model that has this parameter.

@@ -1,20 +1,14 @@
 // conv2d against the sum that defines it.
 #include "cnf/backend/eigen/conv2d.hpp"
 
-#include "cnf/core/noise.hpp"
 #include "cnf/eigen.hpp"
 #include "support/doctest.hpp"
+#include "support/random_numbers.hpp"
 
 namespace {
 
 using namespace cnf;
 using B = eigen::Backend<double>;
-
-std::vector<double> random_numbers(long count, std::uint64_t seed) {
-  std::vector<double> v(static_cast<std::size_t>(count));
-  NoiseKey{.seed = seed}.fill(v.data(), v.size(), Distribution::normal);
-  return v;
-}
 
 struct Case {
   long n, in, h, w, out, kernel, stride, padding;

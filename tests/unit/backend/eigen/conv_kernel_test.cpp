@@ -3,19 +3,12 @@
 
 #include <vector>
 
-#include "cnf/core/noise.hpp"
 #include "support/doctest.hpp"
+#include "support/random_numbers.hpp"
 
 namespace {
 
 using namespace cnf::eigen::detail;
-
-template <class T>
-std::vector<T> random_numbers(long count, std::uint64_t seed) {
-  std::vector<T> v(static_cast<std::size_t>(count));
-  cnf::NoiseKey{.seed = seed}.fill(v.data(), v.size(), cnf::Distribution::normal);
-  return v;
-}
 
 /// Runs a tile of `vectors` vectors of outputs, of which `outputs` exist at `pixels` pixels.
 template <class T>
