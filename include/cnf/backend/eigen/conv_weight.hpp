@@ -37,8 +37,7 @@ class ConvWeight {
     numbers_ = static_cast<T*>(std::align(line, bytes - line, first, room));
   }
 
-  /// From numbers in row-major order. A tile is written by one thread: its pages then lie together, and products
-  /// with few pixels, which wait for weights, are a fifth faster.
+  /// From numbers in row-major order.
   ConvWeight(const std::vector<long>& sizes, const T* from) : ConvWeight(sizes) {
     parallel_for(tiles(), double(out_ * in_ * taps_), [&](long tile) {
       for_each(tile, [&](long row_major, T& number) { number = from[row_major]; });
