@@ -41,7 +41,9 @@ struct Backend {
   using Precision = std::optional<at::ScalarType>;
 
   /// Where and in which precision a model lives. `networks = at::kBFloat16`: extractor and coupling networks
-  /// compute in bfloat16; parameters, the flow's state, log-dets and priors stay in `dtype`.
+  /// compute in bfloat16; parameters, the flow's state, log-dets and priors stay in `dtype`. Likelihoods hardly
+  /// change, but the inverse is coarser: where its input differs from forward's in the last bit, a network may
+  /// round it the other way.
   struct Placement {
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
