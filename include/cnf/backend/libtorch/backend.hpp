@@ -175,7 +175,7 @@ struct Backend {
     return x.index_select(1, at::tensor(index, x.options().dtype(at::kLong)));
   }
   static Tensor mix_channels(const Tensor& x, const Matrix& w) {
-    return at::conv2d(x, w.unsqueeze(-1).unsqueeze(-1));
+    return libtorch::conv2d(x, w.unsqueeze(-1).unsqueeze(-1), {}, 1, 0);
   }
 
   /// Sets log_scale and bias so that exp(log_scale) * (x + bias) has zero mean and unit variance per channel.
@@ -231,8 +231,8 @@ struct Backend {
   }
   static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
                        int padding) {
-    return at::conv2d(x, weight.to(x.scalar_type()), bias ? bias->to(x.scalar_type()) : Tensor(), stride,
-                      padding);
+    return libtorch::conv2d(x, weight.to(x.scalar_type()), bias ? bias->to(x.scalar_type()) : Tensor(),
+                            stride, padding);
   }
   /// conv(h, weight) + bias for each of several weights, without history.
   static std::vector<Tensor> shared_convs(const Tensor& h, const std::vector<Parameter>& weights,
@@ -247,7 +247,7 @@ struct Backend {
       w.push_back(weights[i].to(input.scalar_type()));
       b.push_back(biases[i].to(input.scalar_type()));
     }
-    return at::conv2d(input, at::cat(w), at::cat(b), 1, padding).split_with_sizes(sizes, 1);
+    return libtorch::conv2d(input, at::cat(w), at::cat(b), 1, padding).split_with_sizes(sizes, 1);
   }
   /// conv(z, weight) + conv(h, features) + bias of a network; `shared`, where there is one, is the second with
   /// the bias, from as many samples as z or from fewer. Without z: the second alone, which needs `shared`.

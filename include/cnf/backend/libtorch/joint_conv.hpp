@@ -29,7 +29,7 @@ inline void add_repeated(at::Tensor& y, const at::Tensor& shared) {
 inline at::Tensor with_shared(const at::Tensor& z, const at::Tensor& weight, const at::Tensor& shared,
                               std::int64_t samples, int padding) {
   if (!z.defined()) return shared.repeat_interleave(samples / shared.size(0), 0);
-  auto y = at::conv2d(z, weight, {}, 1, padding);
+  auto y = conv2d(z, weight, {}, 1, padding);
   add_repeated(y, shared);
   return y;
 }

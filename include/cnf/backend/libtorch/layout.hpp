@@ -1,13 +1,24 @@
 // The border between networks, which are channels-last and may have a precision of their own, and the flow's
-// state, which is contiguous.
+// state, which is contiguous; and the convolution that both use.
 #pragma once
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <cstdint>
 #include <optional>
 
 namespace cnf::libtorch {
+
+/// at::conv2d. A single small image it would give to BLAS on the CPU, whose own threads wait beside LibTorch's and
+/// take several times as long as the convolution: without gradients oneDNN does it, as it does all larger ones.
+inline at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                         std::int64_t stride, std::int64_t padding) {
+  const bool is_single = x.size(0) == 1 && x.is_cpu() && x.scalar_type() == at::kFloat && x.numel() > 0;
+  if (is_single && at::hasMKLDNN() && !at::GradMode::is_enabled())
+    return at::mkldnn_convolution(x, weight, bias, {padding, padding}, {stride, stride}, {1, 1}, 1);
+  return at::conv2d(x, weight, bias, stride, padding);
+}
 
 /// From the state, or a feature map, to a network with this parameter; undefined stays undefined.
 inline at::Tensor to_network(const at::Tensor& x, std::optional<at::ScalarType> precision,
