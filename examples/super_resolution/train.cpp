@@ -54,10 +54,7 @@ void run(Options o) {
   auto model = make_model(
       o.choice, {.seed = o.training.seed, .placement = placement, .reversible = o.training.reversible});
   cnf::io::CheckpointExtras resumed;
-  if (o.resume) {
-    model->load(checkpoint);
-    resumed = cnf::io::load_extras(checkpoint);
-  }
+  if (o.resume) resumed = model->resume(checkpoint);
 
   Photographs photographs(images.train, o.patch);
   fmt::print("{} {}: {:.2f} M parameters; {} images to train, {} held out\n", o.choice.config, o.choice.model,

@@ -23,6 +23,12 @@ class AnyModel {
   virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
   virtual void load(const std::filesystem::path& path) = 0;
 
+  /// Also returns what the checkpoint holds beside the model, for a training to go on from.
+  cnf::io::CheckpointExtras resume(const std::filesystem::path& path) {
+    load(path);
+    return cnf::io::load_extras(path);
+  }
+
   long parameters() {
     long count = 0;
     for (const auto& p : module().parameters()) count += long(p.numel());

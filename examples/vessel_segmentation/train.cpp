@@ -50,10 +50,7 @@ void run(Options o) {
   auto model = make_model(
       o.choice, {.seed = o.training.seed, .placement = placement, .reversible = o.training.reversible});
   cnf::io::CheckpointExtras resumed;
-  if (o.resume) {
-    model->load(checkpoint);
-    resumed = cnf::io::load_extras(checkpoint);
-  }
+  if (o.resume) resumed = model->resume(checkpoint);
   fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
              o.choice.model, o.choice.extractor, double(model->parameters()) / 1e6, train.size(),
              held_out.size(), train[0].fundus.image.width, train[0].fundus.image.height);

@@ -11,13 +11,13 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cnf/backend/cubic.hpp"
 #include "cnf/backend/host_numbers.hpp"
+#include "cnf/backend/libtorch/cache.hpp"
+#include "cnf/backend/libtorch/images.hpp"
 #include "cnf/backend/libtorch/instance_norm.hpp"
 #include "cnf/backend/libtorch/joint_conv.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
@@ -29,7 +29,7 @@
 
 namespace cnf::libtorch {
 
-struct Backend {
+struct Backend : Images {
   using Tensor = at::Tensor;
   using Parameter = at::Tensor;
   using Numbers = at::Tensor;
@@ -88,41 +88,8 @@ struct Backend {
   static Tensor vector(const Parameter& p) { return p; }
   static Matrix matrix(const Parameter& p) { return p; }
 
-  /// A value computed from a parameter and kept while the parameter doesn't change; safe to share between
-  /// threads.
   template <class T>
-  class Cache {
-   public:
-    template <class Compute>
-    T get(const Parameter& p, const Compute& compute) const {
-      if (at::GradMode::is_enabled() && !std::is_same_v<T, bool>) return compute();
-      const std::lock_guard lock(state_->mutex);
-      if (!state_->made_from(p)) {
-        state_->value = compute();
-        state_->version = p._version();
-        state_->at = p.data_ptr();
-        if (!std::is_same_v<T, bool>) state_->numbers = p.detach().clone();
-      }
-      return state_->value;
-    }
-
-   private:
-    struct State {
-      std::mutex mutex;
-      std::int64_t version = -1;
-      const void* at = nullptr;
-      Tensor numbers;
-      T value{};
-
-      /// A flag's version tells. A trained parameter's doesn't: SGD steps through data(), which keeps it.
-      bool made_from(const Parameter& p) const {
-        if (std::is_same_v<T, bool>) return version == p._version() && at == p.data_ptr();
-        return numbers.defined() && numbers.device() == p.device() &&
-               numbers.scalar_type() == p.scalar_type() && numbers.equal(p);
-      }
-    };
-    std::shared_ptr<State> state_ = std::make_shared<State>();
-  };
+  using Cache = libtorch::Cache<T>;
 
   // Elementwise; + - * / are at::Tensor's own.
   static Tensor exp(const Tensor& x) { return x.exp(); }
@@ -186,39 +153,6 @@ struct Backend {
     const auto spread = flat.std(1, /*unbiased=*/false);
     log_scale.copy_(-at::clamp(spread, floor).log());
     bias.copy_(-flat.mean(1));
-  }
-
-  // Space and depth: channel c of pixel (2y + dy, 2x + dx) is channel c*4 + dy*2 + dx of pixel (y, x).
-  static Tensor space_to_depth(const Tensor& x) { return at::pixel_unshuffle(x, 2); }
-  static Tensor depth_to_space(const Tensor& x) { return at::pixel_shuffle(x, 2); }
-
-  /// Twice the size, bicubic (cubic.hpp) with replicated borders.
-  static Tensor enlarge(const Tensor& x) {
-    const auto n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
-    std::vector<double> taps;  // (phase dy*2 + dx, 5, 5)
-    for (const auto& vertical : doubling_taps)
-      for (const auto& horizontal : doubling_taps)
-        for (double v : vertical)
-          for (double u : horizontal) taps.push_back(v * u);
-    const auto padded = at::replication_pad2d(x.reshape({n * c, 1, h, w}), {2, 2, 2, 2});
-    return at::pixel_shuffle(at::conv2d(padded, from_host(taps, {4, 1, 5, 5}, x)), 2)
-        .view({n, c, 2 * h, 2 * w});
-  }
-
-  /// Zeros right and below up to height x width; and their removal.
-  static Tensor pad(const Tensor& x, long height, long width) {
-    return at::constant_pad_nd(x, {0, width - x.size(3), 0, height - x.size(2)});
-  }
-  static Tensor crop(const Tensor& x, long height, long width) {
-    return x.narrow(2, 0, height).narrow(3, 0, width);
-  }
-  /// Every sample `count` times, in place: a, a, b, b.
-  static Tensor repeat_samples(const Tensor& x, long count) { return x.repeat_interleave(count, 0); }
-
-  /// 2x2 max-pooling, sizes rounded up; and back by repetition, cut to height x width.
-  static Tensor max_pool(const Tensor& x) { return at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true); }
-  static Tensor upsample(const Tensor& x, long height, long width) {
-    return crop(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}), height, width);
   }
 
   // Networks: channels-last, in a precision of their own; the flow's state is contiguous.

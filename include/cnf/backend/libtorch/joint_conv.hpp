@@ -83,8 +83,7 @@ inline at::Tensor joint_conv(const at::Tensor& state, const at::Tensor& weight, 
     return detail::with_shared(z, first, *shared, map.size(0), padding);
   const auto h = to_network(map, precision, bias);
   if (!shared)
-    return at::conv2d(z, first, {}, 1, padding)
-        .add_(at::conv2d(h, features.to(dtype), bias.to(dtype), 1, padding));
+    return conv2d(z, first, {}, 1, padding).add_(conv2d(h, features.to(dtype), bias.to(dtype), 1, padding));
   return detail::JointConv::apply(z, first, h, features.to(dtype), bias.to(dtype), *shared,
                                   std::int64_t(padding));
 }

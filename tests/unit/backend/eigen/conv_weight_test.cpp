@@ -1,7 +1,8 @@
 // A convolution's weight comes back as it was given, whatever its sizes.
 #include "cnf/backend/eigen/conv_weight.hpp"
 
-#include <array>
+#include <cstdint>
+#include <vector>
 
 #include "support/doctest.hpp"
 #include "support/random_numbers.hpp"
