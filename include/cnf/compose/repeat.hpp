@@ -74,8 +74,7 @@ struct Repeat {
     Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>& none, const Maps<B, F>& features,
                          const Undo& undo = {}) const {
       auto x = y;
-      for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
-        x = undone(*layer, x, none, features, undo);
+      for (std::size_t k = K; k-- > 0;) x = undone(layers[k], x, none, features, undo);
       return x;
     }
   };

@@ -178,12 +178,12 @@ class Checker {
     const auto got = out_.log_dets(n).contiguous();
     double sum = 0;
     for (std::int64_t i = 0; i < n; ++i) {
-      libtorch::detail::SmallMatrix jacobian(size, size);
+      Eigen::MatrixXd jacobian(size, size);
       for (std::int64_t j = 0; j < size; ++j) {
         const auto row = slopes(flat[i][j], {x})[0][i].contiguous();
         jacobian.row(j) = Eigen::Map<const Eigen::RowVectorXd>(row.data_ptr<double>(), size);
       }
-      const Eigen::PartialPivLU<libtorch::detail::SmallMatrix> lu(jacobian);
+      const Eigen::PartialPivLU<Eigen::MatrixXd> lu(jacobian);
       if (!jacobian.allFinite() || !(lu.rcond() > 1e-14))
         return finding("not invertible: the Jacobian of sample " + std::to_string(i) +
                        " is singular or not finite");

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <Eigen/Core>
-#include <Eigen/LU>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
@@ -18,6 +18,7 @@
 #include "cnf/backend/eigen/module.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
 #include "cnf/backend/host_numbers.hpp"
+#include "cnf/core/lu.hpp"
 #include "cnf/io/dtype.hpp"
 
 namespace cnf::eigen {
@@ -82,55 +83,61 @@ struct Backend : Images<T> {
   static double first(const Parameter& p) { return double(p.values()(0)); }
   static const Vector& vector(const Parameter& p) { return p.values(); }
   static Matrix matrix(const Parameter& p) {
-    return Eigen::Map<const Matrix>(p.values().data(), p.size(0), p.size(1));
+    Matrix m(p.size(0), p.size(1));
+    std::copy_n(p.values().data(), p.values().size(), m.data());
+    return m;
   }
 
   template <class V>
   using Cache = eigen::Cache<V>;
 
   // Elementwise; + - * are Tensor's own.
-  static Vector exp(const Vector& v) { return v.exp(); }
+  static Vector exp(Vector v) {
+    for (long i = 0; i < v.size(); ++i) v[i] = std::exp(v[i]);
+    return v;
+  }
   static Tensor exp(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = v.exp(); });
+    return each(std::move(x), [](T v) { return std::exp(v); });
   }
   static Tensor log(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = v.log(); });
+    return each(std::move(x), [](T v) { return std::log(v); });
   }
   static Tensor tanh(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = v.tanh(); });
+    return each(std::move(x), [](T v) { return std::tanh(v); });
   }
   static Tensor softplus(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = v.max(T(0)) + (-v.abs()).exp().log1p(); });
+    return each(std::move(x), [](T v) { return std::max(v, T(0)) + std::log1p(std::exp(-std::abs(v))); });
   }
   static Tensor relu(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = v.max(T(0)); });
+    return each(std::move(x), [](T v) { return std::max(v, T(0)); });
   }
   static Tensor leaky_relu(Tensor x, double slope) {
-    return changed(std::move(x), [&](auto v) { v = v.max(v * T(slope)); });
+    return each(std::move(x), [slope = T(slope)](T v) { return std::max(v, v * slope); });
   }
   static Tensor log1m_exp(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = (-v.expm1()).log(); });
+    return each(std::move(x), [](T v) { return std::log(-std::expm1(v)); });
   }
   static Tensor round(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = v.rint(); });
+    return each(std::move(x), [](T v) { return std::rint(v); });
   }
   static Tensor floor(Tensor x) {
-    return changed(std::move(x), [](auto v) { v = v.floor(); });
+    return each(std::move(x), [](T v) { return std::floor(v); });
   }
   static Tensor clamp(Tensor x, double low, double high) {
-    return changed(std::move(x), [&](auto v) { v = v.max(T(low)).min(T(high)); });
+    return each(std::move(x), [low = T(low), high = T(high)](T v) { return std::clamp(v, low, high); });
   }
   static Tensor where_at_most(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
-    return a.like((choice.values() <= T(bound)).select(a.values(), b.values()));
+    return where(choice, a, b, [bound = T(bound)](T c) { return c <= bound; });
   }
   static Tensor where_at_least(const Tensor& choice, double bound, const Tensor& a, const Tensor& b) {
-    return a.like((choice.values() >= T(bound)).select(a.values(), b.values()));
+    return where(choice, a, b, [bound = T(bound)](T c) { return c >= bound; });
   }
 
   // Sums.
   static PerSample sum(const Tensor& x) {
     PerSample s{Vector(x.n)};
-    for (long i = 0; i < x.n; ++i) s.values(i) = x.values().middleCols(i * x.area(), x.area()).sum();
+    const long size = x.area() * x.channels();
+    for (long i = 0; i < x.n; ++i) s.values[i] = Eigen::Map<const Vector>(x.pixel(i * x.area()), size).sum();
     return s;
   }
   static PerSample total(const Vector& v) { return {Vector::Constant(1, v.sum())}; }
@@ -156,28 +163,34 @@ struct Backend : Images<T> {
 
   // Channels.
   static Tensor channel_affine(const Tensor& x, const Vector& scale, const Vector& shift) {
-    return x.like((x.values().colwise() * scale).colwise() + shift);
+    return pixels(x, x.channels(), [&](long p, T* to) {
+      const T* from = x.pixel(p);
+      for (long c = 0; c < x.channels(); ++c) to[c] = from[c] * scale[c] + shift[c];
+    });
   }
   static Tensor add_channels(const Tensor& x, const Vector& shift) {
-    return x.like(x.values().colwise() + shift);
+    return channel_affine(x, Vector::Ones(shift.size()), shift);
   }
   static Tensor broadcast_channels(const Vector& v, const Tensor& like) {
-    return like.like(v.replicate(1, like.values().cols()));
+    return pixels(like, long(v.size()), [&](long, T* to) { std::copy_n(v.data(), v.size(), to); });
   }
   static Tensor channels_of(const Tensor& x, long first, long count) {
-    return x.like(x.values().middleRows(first, count));
+    return pixels(x, count, [&](long p, T* to) { std::copy_n(x.pixel(p) + first, count, to); });
   }
   static Tensor concat(const Tensor& a, const Tensor& b) {
-    typename Tensor::Values v(a.channels() + b.channels(), a.values().cols());
-    v << a.values(), b.values();
-    return a.like(v);
+    return pixels(a, a.channels() + b.channels(), [&](long p, T* to) {
+      std::copy_n(b.pixel(p), b.channels(), std::copy_n(a.pixel(p), a.channels(), to));
+    });
   }
   template <std::size_t C>
   static Tensor permute_channels(const Tensor& x, const std::array<int, C>& source) {
-    return x.like(x.values()(source, Eigen::all));
+    return pixels(x, long(C), [&](long p, T* to) {
+      for (std::size_t c = 0; c < C; ++c) to[c] = x.pixel(p)[source[c]];
+    });
   }
   static Tensor mix_channels(const Tensor& x, const Matrix& w) {
-    return x.like((w * x.values().matrix()).array());
+    const eigen::ConvWeight<T> weight({w.rows(), w.cols(), 1, 1}, w.data());
+    return eigen::conv2d(x, weight, zeros(w.rows()), 1, 0);
   }
 
   static void set_normalising(const Parameter&, const Parameter&, const Tensor&, double) {}
@@ -200,8 +213,8 @@ struct Backend : Images<T> {
   }
   static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
                        int padding) {
-    if (bias) return eigen::conv2d(x, weight, bias->values(), stride, padding);
-    return eigen::conv2d(x, weight, Vector::Zero(weight.size(0)).eval(), stride, padding);
+    if (bias) return eigen::conv2d(x, weight.weight(), bias->values(), stride, padding);
+    return eigen::conv2d(x, weight.weight(), zeros(weight.size(0)), stride, padding);
   }
 
   static const Tensor& to_network(const Tensor& x, const Precision&, const Parameter&) { return x; }
@@ -219,16 +232,16 @@ struct Backend : Images<T> {
                            int padding, const Precision&) {
     if (z.n == 0) return shared ? repeated(*shared, h.n) : conv2d(h, features, &bias, 1, padding);
     const auto from_features = shared ? *shared : conv2d(h, features, &bias, 1, padding);
-    return eigen::conv2d(z, weight, from_features.values(), 1, padding);
+    return eigen::conv2d(z, weight.weight(), from_features.values(), 1, padding);
   }
 
   // Small matrices, in double.
-  static PerSample log_abs_det(const Matrix& w) {
-    const Eigen::PartialPivLU<Eigen::MatrixXd> lu(w.template cast<double>());
-    return {Vector::Constant(1, T(lu.matrixLU().diagonal().array().abs().log().sum()))};
-  }
+  static PerSample log_abs_det(const Matrix& w) { return {Vector::Constant(1, T(lu(w).log_abs_det()))}; }
   static Matrix inverse(const Matrix& w) {
-    return Eigen::PartialPivLU<Eigen::MatrixXd>(w.template cast<double>()).inverse().template cast<T>();
+    const auto row_major = lu(w).inverse();
+    Matrix inverse(w.rows(), w.cols());
+    for (long i = 0; i < inverse.size(); ++i) inverse.data()[i] = T(row_major[std::size_t(i)]);
+    return inverse;
   }
   static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
                             const Vector& diagonal) {
@@ -258,9 +271,12 @@ struct Backend : Images<T> {
   }
   static PerSample constant(double value, const Tensor&) { return {Vector::Constant(1, T(value))}; }
   static bool all_integers_within(const Tensor& x, double low, double high) {
-    return (x.values() >= T(low) && x.values() <= T(high) && x.values() == x.values().floor()).all();
+    return all(x,
+               [low = T(low), high = T(high)](T v) { return v >= low && v <= high && v == std::floor(v); });
   }
-  static bool all_finite(const Tensor& x) { return x.values().isFinite().all(); }
+  static bool all_finite(const Tensor& x) {
+    return all(x, [](T v) { return std::isfinite(v); });
+  }
   static bool all_finite(const PerSample& p) { return p.values.isFinite().all(); }
 
   template <class Visit>
@@ -296,11 +312,44 @@ struct Backend : Images<T> {
   static void place(Module&, const Placement&) {}
 
  private:
+  /// Of x's pixels, with other channels: fill(pixel, its channels) writes them.
+  template <class Fill>
+  static Tensor pixels(const Tensor& x, long channels, const Fill& fill) {
+    Tensor y(x.n, x.h, x.w, typename Tensor::Values(channels, x.values().cols()));
+    T* const to = y.own().data();
+    const long all = long(x.values().cols()), parts = std::min(all, 4L * threads());
+    parallel_for(parts, double(all * channels), [&](long i) {
+      for (long p = i * all / parts; p < (i + 1) * all / parts; ++p) fill(p, to + p * channels);
+    });
+    return y;
+  }
+  template <class Holds>
+  static bool all(const Tensor& x, const Holds& holds) {
+    for (const T v : x.numbers())
+      if (!holds(v)) return false;
+    return true;
+  }
+  template <class Holds>
+  static Tensor where(const Tensor& choice, Tensor a, const Tensor& b, const Holds& holds) {
+    T* to = a.own().data();
+    const T* other = b.numbers().data();
+    for (const T c : choice.numbers()) {
+      if (!holds(c)) *to = *other;
+      ++to, ++other;
+    }
+    return a;
+  }
   static long count(const Parameter& p) {
     long n = 1;
     for (const long size : p.state->sizes) n *= size;
     return n;
   }
+  static Vector zeros(long size) {
+    Vector v(size);
+    std::fill_n(v.data(), size, T(0));
+    return v;
+  }
+  static Lu lu(const Matrix& w) { return {{w.data(), w.data() + w.size()}, int(w.rows())}; }
   static Tensor repeated(const Tensor& x, long n) {
     return x.n == n ? x : Images<T>::repeat_samples(x, n / x.n);
   }

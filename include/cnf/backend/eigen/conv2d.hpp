@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cnf/backend/eigen/conv_kernel.hpp"
-#include "cnf/backend/eigen/module.hpp"
+#include "cnf/backend/eigen/conv_weight.hpp"
 #include "cnf/backend/eigen/parallel.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
 
@@ -21,9 +21,9 @@ namespace cnf::eigen {
 
 /// `start`: one column for all pixels, or a column for each pixel of the samples.
 template <class T, class Start>
-Tensor<T> conv2d(const Tensor<T>& x, const Parameter<T>& weight, const Start& start, int stride,
+Tensor<T> conv2d(const Tensor<T>& x, const ConvWeight<T>& weight, const Start& start, int stride,
                  int padding) {
-  const long out = weight.size(0), in = weight.size(1), kernel = weight.size(2), taps = kernel * kernel;
+  const long out = weight.outputs(), in = weight.inputs(), kernel = weight.kernel(), taps = kernel * kernel;
   if (x.channels() != in)
     throw Error("conv2d: expected " + std::to_string(in) + " channels, got " + std::to_string(x.channels()));
   const long h = (x.h + 2 * padding - kernel) / stride + 1, w = (x.w + 2 * padding - kernel) / stride + 1;
@@ -32,9 +32,8 @@ Tensor<T> conv2d(const Tensor<T>& x, const Parameter<T>& weight, const Start& st
   T* const to = y.own().data();
 
   const auto& best = detail::ConvKernel<T>::best();
-  const auto& weights = weight.weight();
   const std::vector<T> beyond(static_cast<std::size_t>(in));
-  const long pair = 2 * best.lanes, tiles = weights.tiles();
+  const long pair = 2 * best.lanes, tiles = weight.tiles();
 
   // A task is a block of pixels times a share of the outputs: few pixels are not too few for all cores, and blocks
   // are even.
@@ -68,7 +67,7 @@ Tensor<T> conv2d(const Tensor<T>& x, const Parameter<T>& weight, const Start& st
       const long o = tile * pair;
       const auto run = out - o > best.lanes ? best.two : best.one;
       for (long p = first; p < last; p += best.pixels)
-        run({.weight = weights.tile(tile),
+        run({.weight = weight.tile(tile),
              .x = seen.data() + (p - first),
              .taps = taps,
              .channels = in,

@@ -26,6 +26,7 @@ class ConvWeight {
   explicit ConvWeight(const std::vector<long>& sizes)
       : out_(sizes[0]),
         in_(sizes[1]),
+        kernel_(sizes[2]),
         taps_(sizes[2] * sizes[3]),
         lanes_(detail::ConvKernel<T>::best().lanes) {
     const long padded = (out_ + lanes_ - 1) / lanes_ * lanes_;
@@ -52,6 +53,9 @@ class ConvWeight {
     return all;
   }
 
+  long outputs() const { return out_; }
+  long inputs() const { return in_; }
+  long kernel() const { return kernel_; }
   long tiles() const { return (out_ + 2 * lanes_ - 1) / (2 * lanes_); }
   const T* tile(long i) const { return numbers_ + i * 2 * lanes_ * in_ * taps_; }
 
@@ -76,7 +80,7 @@ class ConvWeight {
     }
   }
 
-  long out_ = 0, in_ = 0, taps_ = 0, lanes_ = 1;
+  long out_ = 0, in_ = 0, kernel_ = 0, taps_ = 0, lanes_ = 1;
   std::shared_ptr<void> memory_;
   T* numbers_ = nullptr;
 };

@@ -31,7 +31,7 @@ struct Images {
   }
 
   static Tensor enlarge(const Tensor& x) {
-    Tensor y(x.n, 2 * x.h, 2 * x.w, Tensor::Values::Zero(x.channels(), 4 * x.values().cols()));
+    Tensor y(x.n, 2 * x.h, 2 * x.w, filled(x.channels(), 4 * x.values().cols(), 0));
     for_each_quad(x, [&, &to = y.own()](long column, int corner, long wide) {
       const long cx = column % x.w, cy = column / x.w % x.h, first = column - cy * x.w - cx;
       for (long v = 0; v < 5; ++v)
@@ -46,7 +46,7 @@ struct Images {
   }
 
   static Tensor pad(const Tensor& x, long height, long width) {
-    Tensor y(x.n, height, width, Tensor::Values::Zero(x.channels(), x.n * height * width));
+    Tensor y(x.n, height, width, filled(x.channels(), x.n * height * width, 0));
     copy_rows(x, y, x.h, x.w);
     return y;
   }
@@ -57,15 +57,15 @@ struct Images {
   }
   static Tensor repeat_samples(const Tensor& x, long count) {
     Tensor y(x.n * count, x.h, x.w, typename Tensor::Values(x.channels(), x.values().cols() * count));
+    const long size = x.area() * x.channels();
     for (long i = 0; i < y.n; ++i)
-      y.own().middleCols(i * x.area(), x.area()) = x.values().middleCols(i / count * x.area(), x.area());
+      std::copy_n(x.pixel(i / count * x.area()), size, y.own().data() + i * size);
     return y;
   }
 
   static Tensor max_pool(const Tensor& x) {
     const long h = (x.h + 1) / 2, w = (x.w + 1) / 2;
-    Tensor y(x.n, h, w,
-             Tensor::Values::Constant(x.channels(), x.n * h * w, -std::numeric_limits<T>::infinity()));
+    Tensor y(x.n, h, w, filled(x.channels(), x.n * h * w, -std::numeric_limits<T>::infinity()));
     auto& to = y.own();
     for (long n = 0; n < x.n; ++n)
       for (long r = 0; r < x.h; ++r)
@@ -77,15 +77,21 @@ struct Images {
   }
   static Tensor upsample(const Tensor& x, long height, long width) {
     Tensor y(x.n, height, width, typename Tensor::Values(x.channels(), x.n * height * width));
-    auto& to = y.own();
+    T* to = y.own().data();
     for (long n = 0; n < x.n; ++n)
       for (long r = 0; r < height; ++r)
         for (long c = 0; c < width; ++c)
-          to.col((n * height + r) * width + c) = x.values().col((n * x.h + r / 2) * x.w + c / 2);
+          to = std::copy_n(x.pixel((n * x.h + r / 2) * x.w + c / 2), x.channels(), to);
     return y;
   }
 
  private:
+  static typename Tensor::Values filled(long channels, long pixels, T value) {
+    typename Tensor::Values v(channels, pixels);
+    std::fill_n(v.data(), v.size(), value);
+    return v;
+  }
+
   /// visit(column of the small image, corner dy*2 + dx, column of the large image) for every pixel of the
   /// large one.
   template <class Visit>
@@ -101,8 +107,8 @@ struct Images {
   static void copy_rows(const Tensor& from, Tensor& to, long height, long width) {
     for (long n = 0; n < from.n; ++n)
       for (long y = 0; y < height; ++y)
-        to.own().middleCols((n * to.h + y) * to.w, width) =
-            from.values().middleCols((n * from.h + y) * from.w, width);
+        std::copy_n(from.pixel((n * from.h + y) * from.w), width * from.channels(),
+                    to.own().data() + (n * to.h + y) * to.w * to.channels());
   }
 };
 

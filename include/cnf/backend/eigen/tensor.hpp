@@ -7,7 +7,9 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -33,52 +35,55 @@ struct Tensor {
     return *values_;
   }
 
+  /// All numbers, and those of a pixel.
+  std::span<const T> numbers() const { return {values_->data(), static_cast<std::size_t>(values_->size())}; }
+  const T* pixel(long column) const { return values_->data() + column * channels(); }
+
   long channels() const { return long(values_->rows()); }
   long area() const { return h * w; }
 
-  /// The same extents with other values.
-  template <class Expression>
-  Tensor like(const Expression& v) const {
-    return Tensor(n, h, w, Values(v));
-  }
-
-  /// change(block of columns) on all of them, by all cores; in place where nobody else holds the values.
-  template <class Change>
-  friend Tensor changed(Tensor x, const Change& change) {
-    auto& values = x.own();
-    const long columns = long(values.cols()), blocks = std::min(columns, 4L * threads());
-    parallel_for(blocks, double(values.size()), [&](long i) {
-      const long first = i * columns / blocks;
-      change(values.middleCols(first, (i + 1) * columns / blocks - first));
+  /// f(number) for all, by all cores; in place where nobody else holds the values.
+  template <class F>
+  friend Tensor each(Tensor x, const F& f) {
+    T* const to = x.own().data();
+    x.stretches([&](long first, long last) {
+      for (long i = first; i < last; ++i) to[i] = f(to[i]);
     });
     return x;
   }
-
-  friend Tensor operator-(const Tensor& a) { return a.like(-a.values()); }
-  friend Tensor operator+(Tensor a, const Tensor& b) {
-    same(a, b);
-    a.own() += b.values();
-    return a;
-  }
-  friend Tensor operator-(Tensor a, const Tensor& b) {
-    same(a, b);
-    a.own() -= b.values();
-    return a;
-  }
-  friend Tensor operator*(Tensor a, const Tensor& b) {
-    same(a, b);
-    a.own() *= b.values();
-    return a;
-  }
-  friend Tensor operator+(const Tensor& a, double b) { return a.like(a.values() + T(b)); }
-  friend Tensor operator-(const Tensor& a, double b) { return a.like(a.values() - T(b)); }
-  friend Tensor operator*(const Tensor& a, double b) { return a.like(a.values() * T(b)); }
-  friend Tensor operator*(double b, const Tensor& a) { return a * b; }
-
- private:
-  static void same(const Tensor& a, const Tensor& b) {
+  /// f(number of a, number of b).
+  template <class F>
+  friend Tensor each(Tensor a, const Tensor& b, const F& f) {
     if (a.n != b.n || a.h != b.h || a.w != b.w || a.channels() != b.channels())
       throw Error("expected two tensors of one size, got " + a.text() + " and " + b.text());
+    T* const to = a.own().data();
+    const T* const other = b.values().data();
+    a.stretches([&](long first, long last) {
+      for (long i = first; i < last; ++i) to[i] = f(to[i], other[i]);
+    });
+    return a;
+  }
+
+  friend Tensor operator-(Tensor a) {
+    return each(std::move(a), [](T x) { return -x; });
+  }
+  friend Tensor operator+(Tensor a, const Tensor& b) { return each(std::move(a), b, std::plus<T>()); }
+  friend Tensor operator-(Tensor a, const Tensor& b) { return each(std::move(a), b, std::minus<T>()); }
+  friend Tensor operator*(Tensor a, const Tensor& b) { return each(std::move(a), b, std::multiplies<T>()); }
+  friend Tensor operator+(Tensor a, double b) {
+    return each(std::move(a), [b = T(b)](T x) { return x + b; });
+  }
+  friend Tensor operator-(Tensor a, double b) { return std::move(a) + -b; }
+  friend Tensor operator*(Tensor a, double b) {
+    return each(std::move(a), [b = T(b)](T x) { return x * b; });
+  }
+  friend Tensor operator*(double b, Tensor a) { return std::move(a) * b; }
+
+ private:
+  template <class Body>
+  void stretches(const Body& body) const {
+    const long count = long(values_->size()), parts = std::min(count, 4L * threads());
+    parallel_for(parts, double(count), [&](long i) { body(i * count / parts, (i + 1) * count / parts); });
   }
   std::string text() const {
     return "(" + std::to_string(n) + ", " + std::to_string(channels()) + ", " + std::to_string(h) + ", " +
@@ -93,17 +98,23 @@ template <class T>
 struct PerSample {
   Eigen::Array<T, Eigen::Dynamic, 1> values;
 
-  friend PerSample operator+(const PerSample& a, const PerSample& b) {
-    if (a.values.size() == 1 && b.values.size() != 1) return b + a;
-    if (b.values.size() == 1) return {a.values + b.values(0)};
-    return {a.values + b.values};
+  friend PerSample operator+(PerSample a, const PerSample& b) {
+    if (a.values.size() < b.values.size()) return b + a;
+    for (long i = 0; i < a.values.size(); ++i) a.values[i] += b.values[b.values.size() == 1 ? 0 : i];
+    return a;
   }
-  friend PerSample operator-(const PerSample& a) { return {-a.values}; }
-  friend PerSample operator-(const PerSample& a, const PerSample& b) { return a + -b; }
-  friend PerSample operator*(const PerSample& a, double b) { return {a.values * T(b)}; }
-  friend PerSample operator*(double b, const PerSample& a) { return a * b; }
-  friend PerSample operator+(const PerSample& a, double b) { return {a.values + T(b)}; }
-  friend PerSample operator-(const PerSample& a, double b) { return a + -b; }
+  friend PerSample operator*(PerSample a, double b) {
+    for (long i = 0; i < a.values.size(); ++i) a.values[i] *= T(b);
+    return a;
+  }
+  friend PerSample operator+(PerSample a, double b) {
+    for (long i = 0; i < a.values.size(); ++i) a.values[i] += T(b);
+    return a;
+  }
+  friend PerSample operator-(PerSample a) { return std::move(a) * -1.0; }
+  friend PerSample operator-(PerSample a, const PerSample& b) { return std::move(a) + -b; }
+  friend PerSample operator-(PerSample a, double b) { return std::move(a) + -b; }
+  friend PerSample operator*(double b, PerSample a) { return std::move(a) * b; }
 };
 
 }  // namespace cnf::eigen

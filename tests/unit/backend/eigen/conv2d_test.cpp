@@ -78,7 +78,7 @@ TEST_CASE("a start of fewer samples holds for each of their repetitions") {
   const auto w = B::add_parameter(module, "weight", {5, 3, 3, 3}, random_numbers(5 * 27, 1), true);
   const auto z = B::from_host(random_numbers(6 * 3 * 14 * 15, 2), {6, 3, 14, 15}, 0);
   const auto start = B::from_host(random_numbers(2 * 5 * 14 * 15, 3), {2, 5, 14, 15}, 0);
-  const auto y = eigen::conv2d(z, w, start.values(), 1, 1);
+  const auto y = eigen::conv2d(z, w.weight(), start.values(), 1, 1);
   const auto expected = B::conv2d(z, w, nullptr, 1, 1) + B::repeat_samples(start, 3);
   CHECK((y.values() - expected.values()).abs().maxCoeff() < 1e-12);
 }

@@ -1,5 +1,6 @@
 // Whole models on Eigen alone, without another backend to compare with: what they promise, for every layer, network
 // and dequantizer. (model/backends_test.cpp holds them against LibTorch.)
+#include <Eigen/LU>
 #include <cmath>
 #include <numbers>
 

@@ -50,7 +50,7 @@ TEST_CASE("copies share their values until one is changed") {
   CHECK(a.values().isConstant(6));
   CHECK(b.values()(0, 0) == 1);
   const auto* before = b.values().data();
-  const auto c = changed(std::move(b), [](auto v) { v = v + 1.0; });
+  const auto c = each(std::move(b), [](double v) { return v + 1; });
   CHECK(c.values().data() == before);  // nobody else held them
   CHECK(c.values()(0, 0) == 2);
   CHECK((a + c).values()(0, 1) == 13);
