@@ -8,15 +8,25 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <new>
 #include <string>
 
 namespace benchmarks {
 
-/// LibTorch's memory, counted.
+/// LibTorch's memory, counted. `allocate` is const in LibTorch 1.13 and not in 2; only 2 has `copy_data`.
 class CountingAllocator final : public at::Allocator {
  public:
-  at::DataPtr allocate(std::size_t bytes) const override {
+  at::DataPtr allocate(std::size_t bytes) const { return counted(bytes); }
+  at::DataPtr allocate(std::size_t bytes) { return counted(bytes); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
+  at::DeleterFnPtr raw_deleter() const override { return &release; }
+
+  static inline std::atomic<long> live = 0, peak = 0;
+
+ private:
+  static at::DataPtr counted(std::size_t bytes) {
     if (bytes == 0) return {nullptr, nullptr, &release, at::kCPU};
     void* block = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!block) throw std::bad_alloc();
@@ -25,11 +35,6 @@ class CountingAllocator final : public at::Allocator {
     }
     return {block, block, &release, at::kCPU};
   }
-  at::DeleterFnPtr raw_deleter() const override { return &release; }
-
-  static inline std::atomic<long> live = 0, peak = 0;
-
- private:
   static void release(void* block) {
     if (block) live -= long(malloc_usable_size(block));
     std::free(block);

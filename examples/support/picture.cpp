@@ -201,6 +201,8 @@ class Pen {
 
 Image picture_grid(const std::vector<std::vector<Cell>>& rows, const PictureOptions& options) {
   using Align = OIIO::ImageBufAlgo::TextAlignX;
+  // OpenImageIO 2.5 looks into no folder below /usr/share/fonts by itself.
+  OIIO::attribute("font_searchpath", "/usr/share/fonts/truetype/dejavu");
   const bool has_font = OIIO::ImageBufAlgo::text_size("x", smallest_font, options.font).defined();
   if (!has_font) {
     (void)OIIO::geterror();

@@ -13,6 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numbers>
+#include <sstream>
 
 #include "cnf/libtorch.hpp"
 #include "computing.hpp"
@@ -92,10 +93,11 @@ cnf::io::HostTensor stored(const at::Tensor& t) {
 /// How torch::optim names the state of a parameter: by its address, as text before LibTorch 2.1.
 template <class Key>
 Key state_key(const at::Tensor& parameter) {
+  void* const address = parameter.unsafeGetTensorImpl();
   if constexpr (std::is_same_v<Key, std::string>)
-    return c10::guts::to_string(parameter.unsafeGetTensorImpl());
+    return (std::ostringstream() << address).str();
   else
-    return parameter.unsafeGetTensorImpl();
+    return address;
 }
 
 /// Adam's moments, named after their parameters: `adam:exp_avg:flow.0.bias`.

@@ -294,7 +294,12 @@ support::Image resized(const support::Image& image, int height, int width) {
                         std::vector<std::uint8_t>(3 * std::size_t(height) * std::size_t(width))};
   const OIIO::ImageBuf from(in, const_cast<std::uint8_t*>(image.rgb.data()));
   OIIO::ImageBuf to(out, result.rgb.data());
-  if (!OIIO::ImageBufAlgo::resize(to, from, "keys"))
+#if OIIO_VERSION_MAJOR < 3
+  const bool done = OIIO::ImageBufAlgo::resize(to, from, "keys");
+#else
+  const bool done = OIIO::ImageBufAlgo::resize(to, from, {{"filtername", "keys"}});
+#endif
+  if (!done)
     throw cnf::Error("cannot resize an image of " + size_text(image.height, image.width) + " to " +
                      size_text(height, width) + ": " + to.geterror());
   return result;
