@@ -1,8 +1,9 @@
 // The Eigen backend's tensor: N samples of C channels on H x W pixels, channels-last.
 //
 // `values()` is a column-major array with C rows and N*H*W columns, one column per pixel in (sample, row,
-// column) order: a 1x1 convolution is one matrix product, a channel split is a block of rows. Copies share the
-// values until one of them is changed. Arithmetic between tensors of different size throws Error.
+// column) order, so that a pixel's channels lie together. Copies share the values until one of them is changed.
+// Arithmetic between tensors of different size throws Error. It is loops, not Eigen's expressions: those were most of
+// what a flow costs to compile.
 #pragma once
 
 #include <Eigen/Core>
