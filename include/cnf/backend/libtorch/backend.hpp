@@ -42,8 +42,8 @@ struct Backend : Images {
 
   /// Where and in which precision a model lives. `networks = at::kBFloat16`: extractor and coupling networks
   /// compute in bfloat16; parameters, the flow's state, log-dets and priors stay in `dtype`. Likelihoods hardly
-  /// change, but the inverse is coarser: where its input differs from forward's in the last bit, a network may
-  /// round it the other way.
+  /// change, but in float the inverse is coarser: where its input differs from forward's in the last bit, a network
+  /// may round it the other way. With `dtype = at::kDouble` both round alike, and the inverse is exact.
   struct Placement {
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
