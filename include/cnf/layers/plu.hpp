@@ -24,8 +24,8 @@ inline Plu plu(std::vector<double> w, int n) {
   for (int i = 0; i < n; ++i) {
     const double pivot = lu.at(i, i);
     if (pivot == 0)
-      throw Error("plu: expected an invertible matrix, got a singular one of " + std::to_string(n) + "x" +
-                  std::to_string(n));
+      throw Error("plu: expected an invertible matrix, got one of " + std::to_string(n) + "x" +
+                  std::to_string(n) + " with rank " + std::to_string(i));
     for (int j = 0; j < n; ++j)
       if (j != i) (j < i ? f.lower : f.upper)[lu.index(i, j)] = lu.at(i, j);
     f.log_s.push_back(std::log(std::abs(pivot)));

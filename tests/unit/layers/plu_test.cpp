@@ -64,10 +64,10 @@ TEST_CASE("log_s sums to log|det W|") {
   CHECK(f.log_s[0] + f.log_s[1] + f.log_s[2] == doctest::Approx(std::log(10.0)));
 }
 
-TEST_CASE("a singular matrix is an Error") {
-  CHECK_THROWS_WITH_AS(plu({1, 2, 2, 4}, 2), "plu: expected an invertible matrix, got a singular one of 2x2",
+TEST_CASE("a singular matrix is an Error with its rank") {
+  CHECK_THROWS_WITH_AS(plu({1, 2, 2, 4}, 2), "plu: expected an invertible matrix, got one of 2x2 with rank 1",
                        Error);
-  CHECK_THROWS_WITH_AS(plu({0}, 1), "plu: expected an invertible matrix, got a singular one of 1x1", Error);
+  CHECK_THROWS_WITH_AS(plu({0}, 1), "plu: expected an invertible matrix, got one of 1x1 with rank 0", Error);
 }
 
 }  // namespace
