@@ -56,7 +56,7 @@ fi
 libtorch_given() {
   local folder
   while IFS= read -r -d : folder; do
-    [[ -n $folder && -e $folder/share/cmake/Torch/TorchConfig.cmake ]] && return
+    [[ -n $folder && (-e $folder/share/cmake/Torch/TorchConfig.cmake || -e $folder/Torch/TorchConfig.cmake) ]] && return
   done <<<"${CMAKE_PREFIX_PATH:-}:"
   return 1
 }

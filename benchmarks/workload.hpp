@@ -7,6 +7,8 @@
 //   train     log_prob and its gradient with respect to parameters and features, on LibTorch
 #pragma once
 
+#include <optional>
+
 #include "cnf/libtorch.hpp"
 #include "cnf/testing/perturb.hpp"
 
@@ -21,18 +23,27 @@ using Level = cnf::Sequential<cnf::Squeeze, cnf::Repeat<K, Step>>;
 template <int K>
 using Flow = cnf::Sequential<Level<K>, cnf::Split, Level<K>, cnf::Prior>;
 
-/// W bound: parameters like those of a trained flow, and inputs, in float.
+/// W bound: parameters like those of a trained flow, and inputs, in float; on the CPU if nothing else is wanted.
 template <class Flow, class B>
 class Bound {
  public:
   using Latents = cnf::latents_t<Flow, Image, Features>;
 
   /// `inputs` of the features; `samples` of the target.
-  Bound(long samples, long inputs, typename B::Precision networks = {}, bool reversible = false)
-      : samples_(samples), part_(cnf::Scope<B>(module_, 1, networks).rebuilt(reversible)) {
-    B::place(module_, {});
+  Bound(long samples, long inputs, typename B::Precision networks = {}, bool reversible = false,
+        const typename B::Placement& placement = {})
+      : samples_(samples),
+        networks_(networks),
+        part_(cnf::Scope<B>(module_, 1, networks).rebuilt(reversible)) {
+    B::place(module_, placement);
     cnf::testing::perturb<B>(module_, 1, 0.005);
     cnf::testing::mark_initialised<B>(module_);
+    typename B::Parameter one{};
+    B::for_each_parameter(module_, [&](const std::string&, const typename B::Parameter& p) { one = p; });
+    const auto random = [&](int number, const std::array<long, 4>& sizes) {
+      return cnf::noise_batch<B>({.seed = 1}, cnf::Stream::user, number, cnf::Distribution::normal, 1, sizes,
+                                 one);
+    };
     y_ = random(0, {samples, 3, 32, 32});
     maps_.data = {random(1, {inputs, 128, 16, 16}), random(2, {inputs, 128, 8, 8})};
     latents_.data = {random(3, {samples, 6, 16, 16}), random(4, {samples, 24, 8, 8})};
@@ -59,13 +70,9 @@ class Bound {
            cnf::standard_normal_log_density<B>(out.latents.data[0]);
   }
 
-  static typename B::Tensor random(int number, const std::array<long, 4>& sizes) {
-    return cnf::noise_batch<B>({.seed = 1}, cnf::Stream::user, number, cnf::Distribution::normal, 1, sizes,
-                               typename B::Tensor());
-  }
-
   typename B::Module module_;
   long samples_;
+  typename B::Precision networks_;
   cnf::Conditioned<Flow, B, Image, Features> part_;
   typename B::Tensor y_;
   Maps maps_;
@@ -75,7 +82,8 @@ class Bound {
 template <class Flow>
 class Trainable : public Bound<Flow, cnf::libtorch::Backend> {
  public:
-  using Bound<Flow, cnf::libtorch::Backend>::Bound;
+  using Base = Bound<Flow, cnf::libtorch::Backend>;
+  using Base::Bound;
 
   /// Gradients of these are wanted, and there from the start, as an optimiser leaves them.
   std::vector<at::Tensor> leaves() {
@@ -84,9 +92,24 @@ class Trainable : public Bound<Flow, cnf::libtorch::Backend> {
     return all;
   }
 
-  /// One train step's gradients, `rows` samples at a time; zeroes the old ones.
+  /// Calls pass() while the parameters are converted, once, to the networks' precision, as training::Step does.
+  template <class Pass>
+  void converted_once(const Pass& pass) const {
+    std::optional<cnf::libtorch::CastOnce> converted;
+    if (this->networks_) converted.emplace(this->module_.parameters(), *this->networks_);
+    pass();
+  }
+
+  /// One train step's gradients, made anew: a graph can hold it.
+  void train_anew() {
+    for (auto& leaf : leaves()) leaf.mutable_grad() = at::Tensor();
+    converted_once([&] { (-Base::log_prob().mean()).backward(); });
+  }
+
+  /// One train step's gradients, `rows` samples at a time; zeroes the old ones, where there are any.
   void train(long rows) {
-    for (auto& leaf : leaves()) leaf.mutable_grad().zero_();
+    for (auto& leaf : leaves())
+      if (leaf.grad().defined()) leaf.mutable_grad().zero_();
     cnf::libtorch::backward_in_pieces(this->module_, this->samples_, rows, [&](long first, long n) {
       auto maps = this->maps_;
       for (auto& map : maps.data) map = map.narrow(0, first, n);

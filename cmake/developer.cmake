@@ -8,9 +8,9 @@ target_compile_options(
             -Wno-missing-field-initializers
             $<$<BOOL:${CNF_WERROR}>:-Werror>
             $<$<BOOL:${CNF_NATIVE}>:-march=native>
-            # g++ sees overlapping and endless copies where there are none: 12 inside std::string's operator+ (GCC bugs
+            # g++ sees overlapping, endless and too long copies where there are none: 12 inside std::string (GCC bugs
             # 105329, 105651), 14 inside the std::vector<bool> of torch::autograd::Function
-            $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-array-bounds>)
+            $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>)
 
 # A precompiled header takes a file that includes torch from about 12 s to 3 s. One is shared by everything that links
 # cnf::libtorch here: cnf_precompile_torch(target).

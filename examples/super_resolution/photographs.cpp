@@ -5,12 +5,25 @@
 #include <algorithm>
 
 #include "cnf/core/error.hpp"
+#include "cnf/training/out_of_memory.hpp"
 #include "resize.hpp"
 
 namespace super_resolution {
 namespace {
 
 constexpr std::size_t memory_limit = std::size_t{4} << 30;  // bytes of decoded images
+
+/// (H, W, 3).
+at::Tensor to_bytes(const support::Image& image) {
+  return at::from_blob(const_cast<std::uint8_t*>(image.rgb.data()), {image.height, image.width, 3}, at::kByte)
+      .clone();
+}
+
+/// (3, size, size) of such an image.
+at::Tensor cut(const at::Tensor& image, int top, int left, int size, bool mirrored) {
+  const auto part = image.narrow(0, top, size).narrow(1, left, size).permute({2, 0, 1});
+  return mirrored ? part.flip(2) : part;
+}
 
 }  // namespace
 
@@ -42,39 +55,47 @@ support::Image to_image(const at::Tensor& chw) {
   return {int(hwc.size(0)), int(hwc.size(1)), std::vector<std::uint8_t>(first, first + hwc.numel())};
 }
 
-Photographs::Photographs(std::vector<std::filesystem::path> paths, int smallest)
+Photographs::Photographs(std::vector<std::filesystem::path> paths, int smallest, at::Device device)
     : paths_(std::move(paths)), kept_(paths_.size()), smallest_(smallest) {
-  for (std::size_t i = 0; i < paths_.size() && kept_bytes_ < memory_limit; ++i) pair(i);
+  for (std::size_t i = 0; i < paths_.size() && kept_bytes_ < memory_limit; ++i) stored(i);
+  if (device.is_cpu() || std::any_of(kept_.begin(), kept_.end(), [](const auto& image) { return !image; }))
+    return;
+  try {
+    auto there = kept_;
+    for (auto& image : there) *image = {image->low.to(device), image->high.to(device)};
+    kept_ = std::move(there);
+  } catch (const std::exception& error) {
+    if (!cnf::training::is_out_of_memory(error)) throw;  // then they stay here
+  }
 }
 
-const Pair& Photographs::pair(std::size_t index) {
+const Photographs::Stored& Photographs::stored(std::size_t index) {
   if (kept_[index]) return *kept_[index];
-  auto read = read_pair(paths_[index], smallest_);
+  const auto read = read_pair(paths_[index], smallest_);
+  Stored image{to_bytes(read.low), to_bytes(read.high)};
   const std::size_t bytes = read.low.rgb.size() + read.high.rgb.size();
-  if (kept_bytes_ + bytes > memory_limit) return visitor_ = std::move(read);
+  if (kept_bytes_ + bytes > memory_limit) return visitor_ = std::move(image);
   kept_bytes_ += bytes;
-  return kept_[index].emplace(std::move(read));
+  return kept_[index].emplace(std::move(image));
 }
 
 Crops Photographs::random_crops(int count, int size, std::uint64_t seed, std::uint32_t step, bool mirror) {
-  std::vector<at::Tensor> x, y;
+  const int half = size / 2;
+  const auto options = stored(0).low.options();
+  const Crops crops{at::empty({count, 3, half, half}, options), at::empty({count, 3, size, size}, options)};
   for (int i = 0; i < count; ++i) {
     const cnf::NoiseKey key{
         .seed = seed, .stream = cnf::Stream::user, .input = step, .draw = std::uint32_t(i)};
     const auto [which, flip] = key.uniform_pair(0);
     const auto [vertical, horizontal] = key.uniform_pair(1);
-    const auto& [low, high] = pair(std::size_t(which * double(paths_.size())));
-    const int half = size / 2;
-    const int top = int(vertical * (high.height / 2 - half + 1)),
-              left = int(horizontal * (high.width / 2 - half + 1));
-    x.push_back(to_tensor(support::cropped(low, top, left, half, half)));
-    y.push_back(to_tensor(support::cropped(high, 2 * top, 2 * left, size, size)));
-    if (mirror && flip < 0.5) {
-      x.back() = x.back().flip(3);
-      y.back() = y.back().flip(3);
-    }
+    const auto& [low, high] = stored(std::size_t(which * double(paths_.size())));
+    const int top = int(vertical * double(high.size(0) / 2 - half + 1)),
+              left = int(horizontal * double(high.size(1) / 2 - half + 1));
+    const bool mirrored = mirror && flip < 0.5;
+    crops.x[i].copy_(cut(low, top, left, half, mirrored));
+    crops.y[i].copy_(cut(high, 2 * top, 2 * left, size, mirrored));
   }
-  return {at::cat(x), at::cat(y)};
+  return crops;
 }
 
 }  // namespace super_resolution

@@ -2,8 +2,8 @@
 // half.
 //
 // Crops are aligned: the low-resolution crop is cut out of the image's low resolution, so it has no border of
-// its own. Decoded images are kept in memory up to a limit; beyond it they are read again when they are
-// drawn. Every crop is a pure function of its key.
+// its own. Decoded images are kept as bytes up to a limit, on the model's device if all fit there; beyond it they
+// are read again when they are drawn. Every crop is a pure function of its key.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -37,21 +37,25 @@ struct Crops {
 class Photographs {
  public:
   /// All images of `paths`, each at least `smallest` pixels in height and width.
-  Photographs(std::vector<std::filesystem::path> paths, int smallest);
+  Photographs(std::vector<std::filesystem::path> paths, int smallest, at::Device device = at::kCPU);
 
   std::size_t count() const { return paths_.size(); }
   const std::filesystem::path& path(std::size_t index) const { return paths_[index]; }
 
   /// `count` random crops of an even size; with `mirror`, half of them are mirrored. (seed, step) decide
-  /// which.
+  /// which. On the device where the images are, else on the CPU.
   Crops random_crops(int count, int size, std::uint64_t seed, std::uint32_t step, bool mirror);
 
  private:
-  const Pair& pair(std::size_t index);
+  /// (H, W, 3), bytes.
+  struct Stored {
+    at::Tensor low, high;
+  };
+  const Stored& stored(std::size_t index);
 
   std::vector<std::filesystem::path> paths_;
-  std::vector<std::optional<Pair>> kept_;
-  Pair visitor_;  // the last image read beyond the limit
+  std::vector<std::optional<Stored>> kept_;
+  Stored visitor_;  // the last image read beyond the limit
   int smallest_;
   std::size_t kept_bytes_ = 0;
 };

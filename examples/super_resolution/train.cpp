@@ -8,6 +8,7 @@
 #include "model.hpp"
 #include "photographs.hpp"
 #include "support/computing.hpp"
+#include "support/precision.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -20,8 +21,8 @@ struct Options {
   int patch = 32, crops = 128;
   support::Computing computing;
   double held_out = 0.1;
-  bool resume = false;
-  support::TrainingOptions training;
+  bool reversible = false, resume = false;
+  cnf::training::TrainingOptions training;
 };
 
 /// Training images and held-out ones: from a folder of their own, or every nth image of the data.
@@ -47,37 +48,46 @@ Images divide(const Options& o) {
 void run(Options o) {
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
   const auto images = divide(o);
-  const auto checkpoint = support::prepare_folder(o.out, o.resume);
-  const auto placement = support::place(o.computing);
+  const auto checkpoint = cnf::training::prepare_folder(o.out, o.resume);
+  auto placement = support::place(o.computing, /*one_size=*/true);
   const auto device = placement.device;
+  Photographs photographs(images.train, o.patch, device);
+  const auto batch = [&](std::int64_t step) {
+    const auto crops =
+        photographs.random_crops(o.training.batch, o.patch, o.training.seed, std::uint32_t(step),
+                                 /*mirror=*/true);
+    return cnf::training::Pairs{crops.x, crops.y};
+  };
+  const auto make = [&](const cnf::libtorch::Backend::Placement& p) {
+    return make_model(o.choice, {.seed = o.training.seed, .placement = p, .reversible = o.reversible});
+  };
+  const auto loss = [](AnyModel& model, const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
+    return model.bits_per_dim(images.x, images.y, noise).mean();
+  };
+  if (o.computing.precision == "auto")
+    placement.networks = support::faster_precision(placement, step_options(o.training), batch(0), make, loss);
 
-  auto model = make_model(
-      o.choice, {.seed = o.training.seed, .placement = placement, .reversible = o.training.reversible});
+  auto model = make(placement);
   cnf::io::CheckpointExtras resumed;
   if (o.resume) resumed = model->resume(checkpoint);
-
-  Photographs photographs(images.train, o.patch);
   fmt::print("{} {}: {:.2f} M parameters; {} images to train, {} held out\n", o.choice.config, o.choice.model,
              double(model->parameters()) / 1e6, images.train.size(), images.held_out.size());
 
-  const auto on_device = [&](Crops crops) { return Crops{crops.x.to(device), crops.y.to(device)}; };
   o.training.folder = o.out;
-  support::TrainingHooks hooks;
-  hooks.batch = [&](std::int64_t step) {
-    const auto crops = on_device(photographs.random_crops(o.training.batch, o.patch, o.training.seed,
-                                                          std::uint32_t(step), /*mirror=*/true));
-    return support::Pairs{crops.x, crops.y};
+  o.training.networks = placement.networks;
+  cnf::training::TrainingHooks hooks;
+  hooks.batch = batch;
+  hooks.loss = [&](const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
+    return loss(*model, images, noise);
   };
-  hooks.loss = [&](const support::Pairs& images, const cnf::NoiseOptions& noise) {
-    return model->bits_per_dim(images.x, images.y, noise).mean();
-  };
-  hooks.diagnose = [&](const support::Pairs& images, std::uint64_t seed) {
+  hooks.diagnose = [&](const cnf::training::Pairs& images, std::uint64_t seed) {
     return model->first_nonfinite(images.x, images.y, seed);
   };
   std::optional<Crops> held_out;
   if (!images.held_out.empty()) {
-    held_out = on_device(Photographs(images.held_out, o.patch)
-                             .random_crops(o.crops, o.patch, o.training.seed, 0, /*mirror=*/false));
+    const auto crops = Photographs(images.held_out, o.patch)
+                           .random_crops(o.crops, o.patch, o.training.seed, 0, /*mirror=*/false);
+    held_out = {crops.x.to(device), crops.y.to(device)};
     hooks.validate = [&] {
       double sum = 0;
       for (std::int64_t i = 0; i < o.crops; i += 32) {
@@ -99,7 +109,7 @@ void run(Options o) {
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
   };
-  support::train(model->module(), o.training, hooks, resumed);
+  cnf::training::train(model->module(), o.training, hooks, resumed);
   fmt::print("checkpoint: {}\n", checkpoint.string());
 }
 
@@ -129,8 +139,8 @@ void add_train(CLI::App& app) {
   c->add_option("--seed", o->training.seed, "of initial parameters, crops and noise")
       ->check(support::not_negative())
       ->capture_default_str();
-  support::add_training(*c, o->training, o->resume);
-  support::add_computing(*c, o->computing);
+  support::add_training(*c, o->training, o->reversible, o->resume);
+  support::add_computing(*c, o->computing, /*may_try=*/true);
   c->callback([o] { run(*o); });
 }
 

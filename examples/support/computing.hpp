@@ -5,6 +5,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
+#include <torch/cuda.h>
 
 #include <CLI/CLI.hpp>
 #include <map>
@@ -22,17 +23,28 @@ struct Computing {
   std::string device = "cpu", precision = "float32";
 };
 
-inline void add_computing(CLI::App& command, Computing& computing) {
+/// `may_try`: the command can find the faster precision itself.
+inline void add_computing(CLI::App& command, Computing& computing, bool may_try = false) {
   command.add_option("--threads", computing.threads, "threads of LibTorch; default: all cores")
       ->check(positive());
-  command.add_option("--device", computing.device, "where to compute: cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+  command
+      .add_option("--device", computing.device, "where to compute: cpu, cuda, or one of several GPUs: cuda:1")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            const bool is_known = text == "cpu" || text == "cuda" ||
+                                  (text.starts_with("cuda:") && text.size() > 5 && text.size() < 8 &&
+                                   text.find_first_not_of("0123456789", 5) == std::string::npos);
+            return is_known ? std::string() : "expected cpu, cuda or cuda:1, got " + text;
+          },
+          ""))
       ->capture_default_str();
   command
-      .add_option(
-          "--precision", computing.precision,
-          "of the networks: float32, or bfloat16 (half the memory, and faster where the processor has it)")
-      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      .add_option("--precision", computing.precision,
+                  std::string("of the networks: float32, or bfloat16 (half the memory, and faster where the "
+                              "processor has it)") +
+                      (may_try ? ", or auto, which tries both and keeps the faster" : ""))
+      ->check(CLI::IsMember(may_try ? std::vector<std::string>{"float32", "bfloat16", "auto"}
+                                    : std::vector<std::string>{"float32", "bfloat16"}))
       ->capture_default_str();
 }
 
@@ -49,15 +61,23 @@ inline void add_micro_batch(CLI::App& command, long& rows) {
       ->default_str("all");
 }
 
-/// Sets the number of threads, checks that LibTorch has the device, and prints what was chosen.
-inline cnf::libtorch::Backend::Placement place(const Computing& computing) {
+/// Sets the number of threads, checks that LibTorch has the device, and prints what was chosen. `one_size`: whether all work
+/// is of the same size, so that it pays to try cuDNN's algorithms first.
+inline cnf::libtorch::Backend::Placement place(const Computing& computing, bool one_size = false) {
   at::set_num_threads(computing.threads);
-  if (computing.device == "cuda" && !at::hasCUDA())
-    throw cnf::Error("expected a CUDA device for --device cuda, but this LibTorch has none");
+  const at::Device device(computing.device);
+  const auto gpus = std::int64_t(torch::cuda::device_count());
+  if (device.is_cuda() && gpus == 0)
+    throw cnf::Error("expected a CUDA device for --device " + computing.device +
+                     ", but this LibTorch has none");
+  if (device.is_cuda() && device.index() >= gpus)
+    throw cnf::Error("expected a CUDA device for --device " + computing.device + ", but there are only " +
+                     std::to_string(gpus) + ", numbered from 0");
+  if (device.is_cuda()) at::globalContext().setBenchmarkCuDNN(one_size);
   const bool half = computing.precision == "bfloat16";
   fmt::print("computing on {} with {} thread{}{}\n", computing.device, computing.threads,
              computing.threads == 1 ? "" : "s", half ? ", networks in bfloat16" : "");
-  cnf::libtorch::Backend::Placement placement{.device = at::Device(computing.device)};
+  cnf::libtorch::Backend::Placement placement{.device = device};
   if (half) placement.networks = at::kBFloat16;
   return placement;
 }

@@ -8,16 +8,10 @@
 #include <exception>
 
 #include "cnf/core/error.hpp"
+#include "cnf/training/out_of_memory.hpp"
 
 namespace support {
 namespace {
-
-volatile std::sig_atomic_t signalled = 0;
-
-void on_signal(int number) {
-  signalled = 1;
-  std::signal(number, SIG_DFL);
-}
 
 /// The first line of a message, without what a library adds below it.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -44,17 +38,6 @@ CLI::Validator positive() {
 }
 CLI::Validator not_negative() {
   return checked_number("a number of at least 0", [](double v) { return std::isfinite(v) && v >= 0; });
-}
-
-void watch_interrupts() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-}
-
-bool interrupted() { return signalled != 0; }
-
-void stop_if_interrupted() {
-  if (interrupted()) throw Interrupted{};
 }
 
 void keep_memory() {
@@ -84,7 +67,14 @@ int run_program(const std::string& name, int argc, char** argv,
     return 0;
   } catch (const Interrupted&) {
     return 130;
+  } catch (const cnf::Error& error) {
+    return fail(name, error.what());
   } catch (const std::exception& error) {
+    if (cnf::training::is_out_of_memory(error))
+      return fail(
+          name,
+          "out of memory: expected an image, or a batch, for which the device has enough (LibTorch says: " +
+              first_line(error.what()) + ")");
     return fail(name, error.what());
   }
 }

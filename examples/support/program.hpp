@@ -11,10 +11,12 @@
 #include <functional>
 #include <string>
 
+#include "cnf/training/interrupt.hpp"
+
 namespace support {
 
-/// Thrown by a command that Ctrl-C ended after it had put everything in order.
-struct Interrupted {};
+using cnf::training::Interrupted, cnf::training::interrupted, cnf::training::stop_if_interrupted,
+    cnf::training::watch_interrupts;
 
 /// Parses the command line and runs the command that it names; `add_commands` declares options and callbacks.
 int run_program(const std::string& name, int argc, char** argv,
@@ -23,12 +25,6 @@ int run_program(const std::string& name, int argc, char** argv,
 /// Lets glibc keep large blocks: it would give them back to the system after every step, and fault them in
 /// again at the next. Done by run_program.
 void keep_memory();
-
-/// Whether Ctrl-C (SIGINT) or SIGTERM has come since watch_interrupts(). A second one ends the program at
-/// once.
-void watch_interrupts();
-bool interrupted();
-void stop_if_interrupted();  // throws Interrupted
 
 /// Checks of numbers that say what was expected: `--steps: expected a number above 0, got -3`.
 CLI::Validator positive();

@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "model.hpp"
 #include "support/computing.hpp"
+#include "support/precision.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -23,8 +24,8 @@ struct Options {
   AugmentOptions augment;
   double scale = 1, val_fraction = 0.1;
   std::int64_t epochs = 2000;
-  bool resume = false;
-  support::TrainingOptions training;
+  bool reversible = false, resume = false;
+  cnf::training::TrainingOptions training;
 };
 
 std::vector<Prepared> read_all(const std::vector<FundusFiles>& files, double scale) {
@@ -43,12 +44,26 @@ void run(Options o) {
   const auto split =
       split_by_patient(of_patients(find_fundus(o.data, o.layout, Part::train), o.patients), o.val_fraction);
   const auto train = read_all(split.train, o.scale), held_out = read_all(split.validation, o.scale);
-  const auto checkpoint = support::prepare_folder(o.out, o.resume);
-  const auto placement = support::place(o.computing);
+  const auto checkpoint = cnf::training::prepare_folder(o.out, o.resume);
+  auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
   const auto device = placement.device;
+  const auto batch = [&](std::int64_t step) {
+    const auto views = random_views(train, o.training.batch, o.augment, o.training.seed, step);
+    return cnf::training::Pairs{views.x, views.y};
+  };
+  const auto make = [&](const cnf::libtorch::Backend::Placement& p) {
+    return make_model(o.choice, {.seed = o.training.seed, .placement = p, .reversible = o.reversible});
+  };
+  const auto loss = [](AnyModel& model, const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
+    return model.loss(images.x, images.y, noise);
+  };
+  if (o.computing.precision == "auto") {
+    auto first = batch(0);
+    first = {first.x.to(device), first.y.to(device)};
+    placement.networks = support::faster_precision(placement, step_options(o.training), first, make, loss);
+  }
 
-  auto model = make_model(
-      o.choice, {.seed = o.training.seed, .placement = placement, .reversible = o.training.reversible});
+  auto model = make(placement);
   cnf::io::CheckpointExtras resumed;
   if (o.resume) resumed = model->resume(checkpoint);
   fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
@@ -56,16 +71,14 @@ void run(Options o) {
              held_out.size(), train[0].fundus.image.width, train[0].fundus.image.height);
 
   o.training.folder = o.out;
+  o.training.networks = placement.networks;
   o.training.steps = o.epochs * ((std::int64_t(train.size()) + o.training.batch - 1) / o.training.batch);
-  support::TrainingHooks hooks;
-  hooks.batch = [&](std::int64_t step) {
-    const auto views = random_views(train, o.training.batch, o.augment, o.training.seed, step);
-    return support::Pairs{views.x.to(device), views.y.to(device)};
+  cnf::training::TrainingHooks hooks;
+  hooks.batch = batch;
+  hooks.loss = [&](const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
+    return loss(*model, images, noise);
   };
-  hooks.loss = [&](const support::Pairs& images, const cnf::NoiseOptions& noise) {
-    return model->loss(images.x, images.y, noise);
-  };
-  hooks.diagnose = [&](const support::Pairs& images, std::uint64_t seed) {
+  hooks.diagnose = [&](const cnf::training::Pairs& images, std::uint64_t seed) {
     return model->first_nonfinite(images.x, images.y, seed);
   };
   if (!held_out.empty())
@@ -90,7 +103,7 @@ void run(Options o) {
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
   };
-  support::train(model->module(), o.training, hooks, resumed);
+  cnf::training::train(model->module(), o.training, hooks, resumed);
   fmt::print("checkpoint: {}\n", checkpoint.string());
 }
 
@@ -137,8 +150,8 @@ void add_train(CLI::App& app) {
   c->add_option("--seed", o->training.seed, "of initial parameters, views and noise")
       ->check(support::not_negative())
       ->capture_default_str();
-  support::add_training(*c, o->training, o->resume);
-  support::add_computing(*c, o->computing);
+  support::add_training(*c, o->training, o->reversible, o->resume);
+  support::add_computing(*c, o->computing, /*may_try=*/true);
   c->callback([o] { run(*o); });
 }
 

@@ -385,3 +385,29 @@ TEST_CASE("help is no error") {
     CHECK(contains(done.out, "--help"));
   }
 }
+
+TEST_CASE(
+    "--precision auto tries both and says which is faster; the model is an average unless --average is 0") {
+  const TemporaryFolder folder;
+  const auto train = [&](const std::string& name, const Arguments& more) {
+    Arguments all{"--steps", "60"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(training(trained().photographs, folder / name, all));
+  };
+  const auto tried = train("auto", {"--precision", "auto"});
+  REQUIRE_MESSAGE(tried.status == 0, tried.err);
+  CHECK(contains(tried.out, "networks in bfloat16: a step takes") !=
+        contains(tried.out, "networks in float32: a step takes"));
+  CHECK(train("none", {"--precision", "half"}).status == 2);
+
+  REQUIRE(train("average", {"--average", "0.99"}).status == 0);
+  REQUIRE(train("plain", {"--average", "0"}).status == 0);
+  const auto average = checkpoint_in(folder / "average"), plain = checkpoint_in(folder / "plain");
+  const std::string weight = "extractor.first.weight", beside = "adam:parameter:" + weight;
+  const auto numbers = [](const cnf::io::Safetensors& file, const std::string& name) {
+    return cnf::io::decode_tensor(file.tensors.at(name), name);
+  };
+  CHECK(numbers(average, beside) == numbers(plain, beside));
+  CHECK(numbers(average, weight) != numbers(average, beside));
+  CHECK(numbers(plain, weight) == numbers(plain, beside));
+}

@@ -62,10 +62,17 @@ struct Repeat {
       if constexpr (detail::can_rebuild<Bound, Watch, Batch<B, In>, Maps<B, F>>)
         if (rebuilt && B::gradients_enabled()) return B::rebuilt_backward(*this, x, features);
       Result all{.y = x};
+      std::vector<decltype(all.log_det)> log_dets;
       for (int k = 0; k < K; ++k) {
         auto step = forward_watched<L>(layers[std::size_t(k)], all.y, features, watch.inside(k));
         all.y = std::move(step.y);
-        all.log_det = k == 0 ? std::move(step.log_det) : all.log_det + step.log_det;
+        log_dets.push_back(std::move(step.log_det));
+      }
+      if constexpr (requires { B::sum_of(log_dets); }) {
+        all.log_det = B::sum_of(log_dets);
+      } else {
+        all.log_det = std::move(log_dets[0]);
+        for (std::size_t k = 1; k < K; ++k) all.log_det = all.log_det + log_dets[k];
       }
       return all;
     }

@@ -8,8 +8,8 @@
 //
 // The same function, parameters and names as L, so checkpoints fit both. L must emit no latents. On a backend
 // without gradients it is L. Gradients are those of L up to rounding; where rounding has carried the rebuilt
-// input of L away from its input, backward throws Error instead. Gradients reach parameters by backward(),
-// not by autograd::grad().
+// input of L away from its input, backward throws Error instead (on a GPU, which it does not wait for, it makes
+// a gradient NaN). Gradients reach parameters by backward(), not by autograd::grad().
 #pragma once
 
 #include "cnf/core/layer.hpp"

@@ -1,7 +1,8 @@
 // Sequential<L0, L1, ...>: layers one after the other; shapes flow through at compile time.
 //
 // forward runs L0 first, inverse runs L0 last; log-dets add up; latents that the layers emit are listed in
-// forward order. Empty is the identity. The first layer that does not accept its input is reported by index,
+// forward order. Empty is the identity. Where a layer can do its work and the next one's as one (ActNorm and the 1x1
+// convolution after it, core/layer.hpp), it does. The first layer that does not accept its input is reported by index,
 // layer and shape.
 #pragma once
 
@@ -60,9 +61,14 @@ struct Chain<I, In, F, L, Rest...> {
   }
 };
 
+template <class... L>
+struct Sequence;
+
 /// Bound layers I, I + 1, ...: each holds one layer and the links after it.
 template <class B, int I, class In, class F, class... L>
 struct Links {
+  using Result = Forward<B, Sequence<>, In, F>;
+
   explicit Links(Scope<B>) {}
 
   template <class Result, class Watch>
@@ -76,13 +82,22 @@ struct Links {
   }
 };
 
-template <class... L>
-struct Sequence;
+/// Whether a layer does its work and that of the next layer as one; and whether it undoes both as one.
+template <class Layer, class Next, class X>
+concept works_with = requires(const Layer& layer, const Next& next, const X& x) {
+  layer.forward_with(next.layer, x);
+};
+template <class Layer, class Next, class Y>
+concept undone_with = requires(const Layer& layer, const Next& next, const Y& y) {
+  layer.inverse_with(next.layer, y);
+};
 
 template <class B, int I, class In, class F, class L, class... Rest>
 struct Links<B, I, In, F, L, Rest...> {
   using here = typename L::template On<In, F>;
   using Next = Links<B, I + 1, typename here::output, F, Rest...>;
+
+  using Result = Forward<B, Sequence<L, Rest...>, In, F>;
 
   bound_t<L, B, In, F> layer;
   Next next;
@@ -91,12 +106,20 @@ struct Links<B, I, In, F, L, Rest...> {
 
   template <class Result, class Watch>
   Result forward(const Batch<B, In>& x, const Maps<B, F>& features, const Watch& watch) const {
-    auto first = forward_watched<L>(layer, x, features, watch.inside(I));
-    auto then = next.template forward<Forward<B, Sequence<Rest...>, typename here::output, F>>(
-        first.y, features, watch);
-    return {.y = std::move(then.y),
-            .log_det = std::move(first.log_det) + std::move(then.log_det),
-            .latents = joined(std::move(first.latents), std::move(then.latents))};
+    if constexpr (std::is_same_v<Watch, NoWatch> && works_with<bound_t<L, B, In, F>, Next, Batch<B, In>>) {
+      auto both = layer.forward_with(next.layer, x);
+      using Then = typename decltype(next.next)::Result;
+      auto then = next.next.template forward<Then>(decltype(Then::y)(std::move(both.y)), features, watch);
+      return {.y = std::move(then.y),
+              .log_det = std::move(both.log_det) + std::move(then.log_det),
+              .latents = std::move(then.latents)};
+    } else {
+      auto first = forward_watched<L>(layer, x, features, watch.inside(I));
+      auto then = next.template forward<typename Next::Result>(first.y, features, watch);
+      return {.y = std::move(then.y),
+              .log_det = std::move(first.log_det) + std::move(then.log_det),
+              .latents = joined(std::move(first.latents), std::move(then.latents))};
+    }
   }
 
   template <class List, class Y, class Undo>
@@ -104,8 +127,11 @@ struct Links<B, I, In, F, L, Rest...> {
                        const Undo& undo) const {
     constexpr int mine = here::latents::count;
     using after = typename Chain<I + 1, typename here::output, F, Rest...>::latents;
-    return undone(layer, next.inverse(y, stretch<after, mine>(latents), features, undo),
-                  stretch<typename here::latents, 0>(latents), features, undo);
+    if constexpr (std::is_same_v<Undo, ByInverse> && undone_with<bound_t<L, B, In, F>, Next, Batch<B, In>>)
+      return layer.inverse_with(next.layer, next.next.inverse(y, latents, features, undo));
+    else
+      return undone(layer, next.inverse(y, stretch<after, mine>(latents), features, undo),
+                    stretch<typename here::latents, 0>(latents), features, undo);
   }
 };
 

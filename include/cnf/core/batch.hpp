@@ -45,10 +45,17 @@ struct Batch {
 template <class B, class S>
 struct SeenMap : Batch<B, S> {
   const Prepared<B>* prepared = nullptr;
+  int index = 0;  // which of the maps it is
 
   SeenMap() = default;
-  SeenMap(Batch<B, S> map, const Prepared<B>* from_map = nullptr)
-      : Batch<B, S>(std::move(map)), prepared(from_map) {}
+  SeenMap(Batch<B, S> map, const Prepared<B>* from_map = nullptr, int which = 0)
+      : Batch<B, S>(std::move(map)), prepared(from_map), index(which) {}
+
+  /// The map as networks want it, already laid out where it is the one that was prepared.
+  const typename B::Tensor& for_networks() const {
+    return prepared && B::samples(prepared->map(index)) == this->samples() ? prepared->map(index)
+                                                                           : this->data;
+  }
 
   /// A network's share; nothing where it must do without.
   std::optional<typename B::Tensor> share(const typename Conditions<B>::Slot& slot) const {
@@ -72,7 +79,7 @@ struct Maps {
     if constexpr (List::count == 0)
       return {};
     else
-      return {get<matching_map<List, In>::index>(), prepared.get()};
+      return {get<matching_map<List, In>::index>(), prepared.get(), matching_map<List, In>::index};
   }
 
   std::array<typename B::Tensor, List::count> data;

@@ -65,9 +65,18 @@ class Prepared {
  public:
   using Tensor = typename B::Tensor;
 
-  /// From the maps of a flow, one tensor each.
+  /// From the maps of a flow, one tensor each. Those that networks read are laid out as networks want them, once.
   Prepared(std::shared_ptr<const Conditions<B>> conditions, std::vector<Tensor> maps)
-      : conditions_(std::move(conditions)), maps_(std::move(maps)), made_(conditions_->groups().size()) {}
+      : conditions_(std::move(conditions)), maps_(std::move(maps)), made_(conditions_->groups().size()) {
+    if constexpr (requires { B::map_for_networks(maps_[0]); })
+      for (const auto& group : conditions_->groups()) {
+        auto& map = maps_[std::size_t(group.kind.map)];
+        map = B::map_for_networks(map);
+      }
+  }
+
+  /// A map as networks see it.
+  const Tensor& map(int index) const { return maps_[std::size_t(index)]; }
 
   /// A network's share; nothing where it must do without.
   std::optional<Tensor> share(const typename Conditions<B>::Slot& slot) const {

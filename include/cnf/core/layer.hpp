@@ -29,7 +29,9 @@
 // Promises: forward (data -> latent) is a bijection from In to output and latents together, for every fixed
 // F; inverse undoes it; log_det is log|det d(output, latents)/dx| in nats, one number per sample (or one for
 // all); samples don't influence each other. testing/check_layer.hpp checks them. Bound's scope registers
-// parameters under dotted names.
+// parameters under dotted names. A bound layer may also offer forward_with(next, x) -> {y, log_det} and
+// inverse_with(next, y) -> x, for a bound layer after it with which it can be one operation: Sequential then calls
+// those.
 #pragma once
 
 #include <concepts>

@@ -67,11 +67,12 @@ struct NoiseKey {
     return u;
   }
 
-  /// Writes scale * noise for elements 0, 1, 2, ... of one sample.
+  /// Writes scale * noise for `count` elements of one sample, the first of which is 2 * first_block.
   template <class T>
-  void fill(T* out, std::size_t count, Distribution distribution, double scale = 1) const {
+  void fill(T* out, std::size_t count, Distribution distribution, double scale = 1,
+            std::uint32_t first_block = 0) const {
     for (std::size_t i = 0; i < count; i += 2) {
-      const auto two = pair(std::uint32_t(i / 2), distribution);
+      const auto two = pair(first_block + std::uint32_t(i / 2), distribution);
       out[i] = T(scale * two[0]);
       if (i + 1 < count) out[i + 1] = T(scale * two[1]);
     }

@@ -23,18 +23,51 @@ typename B::PerSample standard_normal_log_density(const typename B::Tensor& late
 
 namespace detail {
 
-/// N(mu, sigma) from a network's 2C output channels: C of mu, then C of raw log-sigma.
+/// The whitening map of N(mu, sigma), from a network's output of mu and raw log-sigma for each channel that it whitens.
+/// The first channels of z may stay as they are.
 template <class B>
 struct Whitening {
-  typename B::Tensor mu, log_sigma;
+  using Tensor = typename B::Tensor;
+  static constexpr double bound = 3;
 
-  Whitening(const typename B::Tensor& raw, int channels)
-      : mu(B::channels_of(raw, 0, channels)),
-        log_sigma(B::tanh(B::channels_of(raw, channels, channels) * (1.0 / 3)) * 3.0) {}
+  /// A network's output, in its own precision.
+  Tensor raw;
 
-  typename B::Tensor whiten(const typename B::Tensor& z) const { return (z - mu) * B::exp(-log_sigma); }
-  typename B::Tensor colour(const typename B::Tensor& e) const { return e * B::exp(log_sigma) + mu; }
-  typename B::PerSample log_det() const { return -B::sum(log_sigma); }
+  struct Result {
+    Tensor kept, e;  // kept: none where every channel is whitened
+    typename B::PerSample log_det;
+  };
+
+  Result whiten(const Tensor& z, int kept) const {
+    if constexpr (requires { B::whitened(z, raw, 0L, bound); }) {
+      auto all = B::whitened(z, raw, kept, bound);
+      return {std::move(all.kept), std::move(all.e), std::move(all.log_det)};
+    } else {
+      const int count = int(B::channels(z)) - kept;
+      const auto said = B::to_state(raw, z);
+      const auto sigma = log_sigma(said, count);
+      const auto w = kept > 0 ? B::channels_of(z, kept, count) : z;
+      return {kept > 0 ? B::channels_of(z, 0, kept) : Tensor(),
+              (w - B::channels_of(said, 0, count)) * B::exp(-sigma), -B::sum(sigma)};
+    }
+  }
+
+  /// z from what stayed, or nothing, and e.
+  Tensor colour(const Tensor* kept, const Tensor& e) const {
+    if constexpr (requires { B::coloured(e, e, raw, bound); }) {
+      return B::coloured(kept ? *kept : Tensor(), e, raw, bound);
+    } else {
+      const int count = int(B::channels(e));
+      const auto said = B::to_state(raw, e);
+      const auto w = e * B::exp(log_sigma(said, count)) + B::channels_of(said, 0, count);
+      return kept ? B::concat(*kept, w) : w;
+    }
+  }
+
+ private:
+  static Tensor log_sigma(const Tensor& said, int count) {
+    return B::tanh(B::channels_of(said, count, count) * (1 / bound)) * bound;
+  }
 };
 
 }  // namespace detail

@@ -33,9 +33,9 @@ struct Binary {
     using NoiseSource = detail::BoundNoiseFlow<B, NoiseFlow, Base, Target, F>;
     using NoiseSource::NoiseSource;
 
-    Dequantized<B, Target> dequantize(const Batch<B, Target>& y, const Maps<B, F>& features,
+    Dequantized<B, Target> dequantize(const Batch<B, Target>& given, const Maps<B, F>& features,
                                       const NoiseRows& rows) const {
-      check_alphabet<B>(y.data, 2);
+      const Batch<B, Target> y(in_alphabet<B>(given.data, 2));
       return dequantize_with(NoiseSource::base(y.data, rows), y, features);
     }
 

@@ -18,12 +18,16 @@ struct Dequantized {
   typename B::PerSample log_det;
 };
 
-/// Throws unless every value is an integer of 0 .. levels - 1.
+/// y, whose values must be integers of 0 .. levels - 1: Error otherwise. Where to look would be to wait for a device, what
+/// is none becomes NaN instead, and with it the likelihood of its sample.
 template <class B>
-void check_alphabet(const typename B::Tensor& y, int levels) {
+typename B::Tensor in_alphabet(const typename B::Tensor& y, int levels) {
+  if constexpr (requires { B::nan_unless_integer(y, 0.0, 1.0); })
+    if (B::waits_for(y)) return B::nan_unless_integer(y, 0, levels - 1);
   if (!B::all_integers_within(y, 0, levels - 1))
     throw Error("expected a target of integers from 0 to " + std::to_string(levels - 1) +
                 ", got other values");
+  return y;
 }
 
 struct Continuous {

@@ -28,9 +28,9 @@ struct Uniform {
   struct Bound {
     explicit Bound(Scope<B>) {}
 
-    Dequantized<B, Target> dequantize(const Batch<B, Target>& y, const Maps<B, F>&,
+    Dequantized<B, Target> dequantize(const Batch<B, Target>& given, const Maps<B, F>&,
                                       const NoiseRows& rows) const {
-      check_alphabet<B>(y.data, levels);
+      const Batch<B, Target> y(in_alphabet<B>(given.data, levels));
       const auto u = noise_batch<B>(rows, Stream::dequantization, 0, Distribution::uniform, 1,
                                     sizes_of<B>(y.data), y.data);
       const double dimensions = double(Target::channels) * double(y.area());

@@ -37,9 +37,9 @@ struct Variational {
     using NoiseSource = detail::BoundNoiseFlow<B, NoiseFlow, Base, Target, F>;
     using NoiseSource::NoiseSource;
 
-    Dequantized<B, Target> dequantize(const Batch<B, Target>& y, const Maps<B, F>& features,
+    Dequantized<B, Target> dequantize(const Batch<B, Target>& given, const Maps<B, F>& features,
                                       const NoiseRows& rows) const {
-      check_alphabet<B>(y.data, levels);
+      const Batch<B, Target> y(in_alphabet<B>(given.data, levels));
       return dequantize_with(NoiseSource::base(y.data, rows), y, features);
     }
 

@@ -36,22 +36,48 @@ struct ActNorm {
           initialised(scope.buffer("initialised", {1}, initial::zeros)) {}
 
     Forward<B, ActNorm, In, F> forward(const Batch<B, In>& x, const Maps<B, F>&) const {
-      if (!is_initialised()) {
-        if (!B::training(*mode))
-          throw Error("ActNorm: expected to be initialised by a training batch before use, got none");
-        B::set_normalising(log_scale, bias, x.data, floor);
-        B::set(initialised, 1);
-      }
+      initialise(x);
       const auto s = B::vector(log_scale);
       return {.y = Batch<B, In>(B::channel_affine(x.data, B::exp(s), B::exp(s) * B::vector(bias))),
               .log_det = double(x.area()) * B::total(s)};
     }
 
     Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
-      if (!is_initialised()) throw Error("ActNorm: expected to be initialised before its inverse is used");
+      expect_initialised();
       return Batch<B, In>(B::channel_affine(y.data, B::exp(-B::vector(log_scale)), -B::vector(bias)));
     }
 
+    /// This layer and the mixing of channels after it as one affine map per pixel, where a backend has that; and its
+    /// inverse.
+    template <class Mixing>
+    auto forward_with(const Mixing& next, const Batch<B, In>& x) const requires requires {
+      B::normalised_mix(x.data, log_scale, bias, next.weight.dense(), 1.0);
+    }
+    {
+      initialise(x);
+      return B::normalised_mix(x.data, log_scale, bias, next.weight.dense(), double(x.area()));
+    }
+    template <class Mixing>
+    auto inverse_with(const Mixing& next, const Batch<B, In>& y) const requires requires {
+      next.weight.dense();
+      B::normalised_unmix(y.data, log_scale, bias, next.weight);
+    }
+    {
+      expect_initialised();
+      return Batch<B, In>(B::normalised_unmix(y.data, log_scale, bias, next.weight));
+    }
+
+   private:
+    void initialise(const Batch<B, In>& x) const {
+      if (is_initialised()) return;
+      if (!B::training(*mode))
+        throw Error("ActNorm: expected to be initialised by a training batch before use, got none");
+      B::set_normalising(log_scale, bias, x.data, floor);
+      B::set(initialised, 1);
+    }
+    void expect_initialised() const {
+      if (!is_initialised()) throw Error("ActNorm: expected to be initialised before its inverse is used");
+    }
     bool is_initialised() const {
       return cached_flag.get(initialised, [&] { return B::first(initialised) != 0; });
     }

@@ -24,12 +24,21 @@ struct AdditiveCoupling {
     using Base::Base;
 
     Forward<B, AdditiveCoupling, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
-      const auto z1 = Base::second(z);
-      return {.y = Batch<B, In>(B::concat(Base::first(z).data + Base::raw(z1, features), z1.data))};
+      if constexpr (detail::couples_at_once<B>) {
+        const auto [whole, z1] = Base::forked(z);
+        return {.y = Batch<B, In>(
+                    B::coupled(whole.data, Base::net(z1, features.template condition<In>()).data, 1).y)};
+      } else {
+        const auto z1 = Base::second(z);
+        return {.y = Batch<B, In>(B::concat(Base::first(z).data + Base::raw(z1, features), z1.data))};
+      }
     }
 
     Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
       const auto y1 = Base::second(y);
+      if constexpr (detail::couples_at_once<B>)
+        if (!B::gradients_enabled())
+          return Batch<B, In>(B::uncoupled(y.data, Base::net(y1, features.template condition<In>()).data, 1));
       return Batch<B, In>(B::concat(Base::first(y).data - Base::raw(y1, features), y1.data));
     }
 

@@ -32,12 +32,23 @@ struct AffineCoupling {
     using Base::Base;
 
     Forward<B, AffineCoupling, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
-      const auto z1 = Base::second(z);
-      return changed(Base::first(z).data, z1, scale_and_shift(z1, features));
+      if constexpr (at_once) {
+        const auto [whole, z1] = Base::forked(z);
+        auto result =
+            B::coupled(whole.data, Base::net(z1, features.template condition<In>()).data, Scale::bound);
+        return {.y = Batch<B, In>(std::move(result.y)), .log_det = std::move(result.log_det)};
+      } else {
+        const auto z1 = Base::second(z);
+        return changed(Base::first(z).data, z1, scale_and_shift(z1, features));
+      }
     }
 
     Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
       const auto y1 = Base::second(y);
+      if constexpr (at_once)
+        if (!B::gradients_enabled())
+          return Batch<B, In>(
+              B::uncoupled(y.data, Base::net(y1, features.template condition<In>()).data, Scale::bound));
       return Batch<B, In>(
           B::concat(restored(Base::first(y).data, scale_and_shift(y1, features)).data, y1.data));
     }
@@ -52,6 +63,8 @@ struct AffineCoupling {
     }
 
    private:
+    static constexpr bool at_once = detail::couples_at_once<B> && requires { Scale::bound; };
+
     struct ScaleAndShift {
       typename B::Tensor log_s, t;
     };

@@ -3,6 +3,8 @@
 // odd). One channel alone can't be coupled.
 #pragma once
 
+#include <utility>
+
 #include "cnf/nets/network.hpp"
 
 namespace cnf::detail {
@@ -35,6 +37,13 @@ struct CouplingOn : Elementwise<In> {
   }
 };
 
+/// Whether a backend does what a coupling does to the state as one operation, and undoes it.
+template <class B>
+concept couples_at_once = requires(const typename B::Tensor& t) {
+  B::coupled(t, t, 1.0);
+  B::uncoupled(t, t, 1.0);
+};
+
 template <class B, class Net, class In, class F, class On, int PerChannel>
 struct CouplingBound {
   using Changed = typename On::Changed;
@@ -48,6 +57,16 @@ struct CouplingBound {
   /// What the network says, in the precision of the flow.
   typename B::Tensor raw(const Batch<B, Kept>& z1, const Maps<B, F>& features) const {
     return B::to_state(net(z1, features.template condition<In>()).data, z1.data);
+  }
+
+  /// z, and z1 for the network; a backend may add up their gradients at once.
+  static std::pair<Batch<B, In>, Batch<B, Kept>> forked(const Batch<B, In>& z) {
+    if constexpr (requires { B::forked(z.data, changed, Kept::channels); }) {
+      const auto both = B::forked(z.data, changed, Kept::channels);
+      return {Batch<B, In>(both[0]), Batch<B, Kept>(both[1])};
+    } else {
+      return {z, second(z)};
+    }
   }
 
   template <class Y>

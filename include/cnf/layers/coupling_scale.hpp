@@ -18,6 +18,7 @@ template <int Alpha>
 struct BoundedScale {
   static_assert(Alpha > 0, "cnf: BoundedScale<Alpha> bounds log s by a positive Alpha");
   static std::string describe() { return "BoundedScale<" + std::to_string(Alpha) + ">"; }
+  static constexpr double bound = Alpha;
   template <class B>
   static typename B::Tensor log_scale(const typename B::Tensor& raw) {
     return B::tanh(raw * (1.0 / Alpha)) * double(Alpha);

@@ -39,6 +39,7 @@ struct DenseWeight {
 
   explicit DenseWeight(Scope<B> scope) : weight(scope.parameter("weight", {C, C}, initial::rotation(C))) {}
 
+  const typename B::Parameter& dense() const { return weight; }
   auto matrix() const { return B::matrix(weight); }
   auto log_abs_det() const { return B::log_abs_det(B::matrix(weight)); }
   auto inverse() const {

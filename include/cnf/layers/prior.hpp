@@ -56,20 +56,20 @@ struct BasicPrior {
     explicit Bound(Scope<B> scope) : net(detail::network_scope<F, In>(scope.precise())) {}
 
     Forward<B, BasicPrior, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
-      const auto prior = prior_for(z, features);
-      return {.y = Batch<B, In>(prior.whiten(z.data)), .log_det = prior.log_det()};
+      auto result = prior_for(z, features).whiten(z.data, 0);
+      return {.y = Batch<B, In>(std::move(result.e)), .log_det = std::move(result.log_det)};
     }
 
     Batch<B, In> inverse(const Batch<B, In>& e, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
-      return Batch<B, In>(prior_for(e, features).colour(e.data));
+      return Batch<B, In>(prior_for(e, features).colour(nullptr, e.data));
     }
 
    private:
     detail::Whitening<B> prior_for(const Batch<B, In>& like, const Maps<B, F>& features) const {
       if constexpr (on::conditional)
-        return {B::to_state(net.call({}, features.template condition<In>()).data, like.data), In::channels};
+        return {net.call({}, features.template condition<In>()).data};
       else
-        return {B::broadcast_channels(B::vector(net.bias), like.data), In::channels};
+        return {B::broadcast_channels(B::vector(net.bias), like.data)};
     }
   };
 };

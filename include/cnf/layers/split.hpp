@@ -7,6 +7,8 @@
 // convolution. The number of channels must be even: a compile error otherwise.
 #pragma once
 
+#include <utility>
+
 #include "cnf/densities/diagonal_gaussian.hpp"
 #include "cnf/nets/network.hpp"
 #include "cnf/nets/projection.hpp"
@@ -53,21 +55,31 @@ struct BasicSplit {
     explicit Bound(Scope<B> scope) : net(detail::network_scope<F, In>(scope.precise())) {}
 
     Forward<B, BasicSplit, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
-      const Batch<B, Half> z0(B::channels_of(z.data, 0, half));
-      const auto prior = prior_given(z0, features);
-      return {.y = z0,
-              .log_det = prior.log_det(),
-              .latents = {.data = {prior.whiten(B::channels_of(z.data, half, half))}}};
+      const auto [whole, z0] = forked(z);
+      auto result = prior_given(z0, features).whiten(whole.data, half);
+      return {.y = Batch<B, Half>(std::move(result.kept)),
+              .log_det = std::move(result.log_det),
+              .latents = {.data = {std::move(result.e)}}};
     }
 
     Batch<B, In> inverse(const Batch<B, Half>& z0, const Maps<B, Latents<Half>>& latents,
                          const Maps<B, F>& features) const {
-      return Batch<B, In>(B::concat(z0.data, prior_given(z0, features).colour(latents.data[0])));
+      return Batch<B, In>(prior_given(z0, features).colour(&z0.data, latents.data[0]));
     }
 
    private:
     detail::Whitening<B> prior_given(const Batch<B, Half>& z0, const Maps<B, F>& features) const {
-      return {B::to_state(net(z0, features.template condition<In>()).data, z0.data), half};
+      return {net(z0, features.template condition<In>()).data};
+    }
+
+    /// z, and z0 for the network; a backend may add up their gradients at once.
+    static std::pair<Batch<B, In>, Batch<B, Half>> forked(const Batch<B, In>& z) {
+      if constexpr (requires { B::forked(z.data, 0L, 1L); }) {
+        const auto both = B::forked(z.data, 0, half);
+        return {Batch<B, In>(both[0]), Batch<B, Half>(both[1])};
+      } else {
+        return {z, Batch<B, Half>(B::channels_of(z.data, 0, half))};
+      }
     }
   };
 };

@@ -144,17 +144,17 @@ struct FactorisedBernoulli {
     }
 
     template <class Watch = NoWatch>
-    typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h, const NoiseRows&,
-                                   const Watch& = {}) const {
-      check_alphabet<B>(y.data, 2);
+    typename B::PerSample log_prob(const Batch<B, Target>& given, const Maps<B, features>& h,
+                                   const NoiseRows&, const Watch& = {}) const {
+      const Batch<B, Target> y(in_alphabet<B>(given.data, 2));
       return B::sum(bernoulli_log_prob<B>(y.data, logit(h)));
     }
 
     /// A logistic z on y's side of the threshold, drawn from there: with s = P(y) u, sign * z = log((1 - s) /
     /// s).
-    Maps<B, latents> encode(const Batch<B, Target>& y, const Maps<B, features>& h,
+    Maps<B, latents> encode(const Batch<B, Target>& given, const Maps<B, features>& h,
                             const NoiseRows& rows) const {
-      check_alphabet<B>(y.data, 2);
+      const Batch<B, Target> y(in_alphabet<B>(given.data, 2));
       // u stays below 1 so that rounding can't put z on the threshold
       const auto u = noise_batch<B>(rows, Stream::dequantization, 0, Distribution::uniform, 1 - 1e-3,
                                     sizes_of<B>(y.data), y.data);

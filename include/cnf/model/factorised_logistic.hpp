@@ -96,9 +96,9 @@ struct FactorisedLogistic {
     }
 
     template <class Watch = NoWatch>
-    typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h, const NoiseRows&,
-                                   const Watch& = {}) const {
-      check_alphabet<B>(y.data, levels);
+    typename B::PerSample log_prob(const Batch<B, Target>& given, const Maps<B, features>& h,
+                                   const NoiseRows&, const Watch& = {}) const {
+      const Batch<B, Target> y(in_alphabet<B>(given.data, levels));
       return B::sum(discretized_logistic_log_prob<B, Bits>(y.data, mu(h), log_s(h)));
     }
 

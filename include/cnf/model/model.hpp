@@ -41,6 +41,8 @@ struct NoiseOptions {
   std::uint64_t seed = 0;
   long first_input = 0;
   int draws = 1;  // more: importance-weighted, log 1/draws sum p(v) / q(v) (Burda et al., 2016)
+  /// Added to the seed, read where the noise is made: in a captured graph, in device memory.
+  const long long* seed_shift = nullptr;
 };
 
 namespace detail {
@@ -150,7 +152,9 @@ class Model : public B::Module {
       if (n == 0 || n % samples_ != 0)
         throw Error("decode: expected latents of " + std::to_string(samples_) +
                     " samples or a multiple, got " + std::to_string(n));
-      const auto y = model_->bound_.decode(z, maps_for(n));
+      auto latents = z;
+      for (auto& latent : latents.data) latent = B::like(latent, model_->anchor_);
+      const auto y = model_->bound_.decode(latents, maps_for(n));
       if (B::height(y.data) == height_ && B::width(y.data) == width_) return y.data;
       return B::crop(y.data, height_, width_);
     }
@@ -190,7 +194,7 @@ class Model : public B::Module {
     }
 
     NoiseRows rows(long count, const NoiseOptions& noise) const {
-      return {noise.seed, count / samples_, noise.first_input, 0};
+      return {noise.seed, count / samples_, noise.first_input, 0, noise.seed_shift};
     }
 
     static bool is_weighted(const NoiseOptions& noise) {

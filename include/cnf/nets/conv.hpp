@@ -84,9 +84,9 @@ struct JointConv {
       return B::conv2d(B::to_network(z.data, precision, bias), weight, &bias, 1, shape.padding());
     const auto share = h.share(slot);
     if (shape.in == 0 && (!share || B::gradients_enabled()))  // a share has no history
-      return B::conv2d(B::to_network(h.data, precision, bias), features, &bias, 1, shape.padding());
-    return B::joint_conv(z.data, weight, h.data, features, bias, share ? &*share : nullptr, shape.padding(),
-                         precision);
+      return B::conv2d(B::to_network(h.for_networks(), precision, bias), features, &bias, 1, shape.padding());
+    return B::joint_conv(z.data, weight, h.for_networks(), features, bias, share ? &*share : nullptr,
+                         shape.padding(), precision);
   }
 
   static constexpr long parameters(ConvShape s, int condition_channels) {

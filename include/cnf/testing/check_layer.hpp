@@ -4,7 +4,7 @@
 //   const auto report = testing::check_layer<MyLayer, Shape<6, 4, 4>, Features<Shape<3, 4, 4>>>();
 //   if (!report.ok()) std::cerr << report.text();
 //
-// The layer is bound, initialised by one random batch in training mode, and its parameters are moved by
+// On a GPU with `.device = "cuda"`. The layer is bound, initialised by one random batch in training mode, and its parameters are moved by
 // random noise. Then, in evaluation mode: inverse undoes forward, both ways; log_det is
 // log|det d(y, latents)/dx| of the Jacobian that autograd gives, for every sample (nats); no sample
 // influences another; gradients agree with central differences; what reads a feature map reads all of its
@@ -23,10 +23,12 @@ namespace detail {
 
 /// Two samples of each shape.
 template <template <class...> class List, class... S>
-Tensors random_maps(List<S...>, [[maybe_unused]] std::uint64_t seed, [[maybe_unused]] long draw) {
-  return {noise_batch<libtorch::Backend>({.seed = seed, .first_draw = draw++}, Stream::user, 0,
-                                         Distribution::normal, 1, {2, S::channels, S::height, S::width},
-                                         at::empty({0}, at::kDouble))...};
+Tensors random_maps(List<S...>, [[maybe_unused]] std::uint64_t seed, [[maybe_unused]] long draw,
+                    [[maybe_unused]] const std::string& device) {
+  return {noise_batch<libtorch::Backend>(
+      {.seed = seed, .first_draw = draw++}, Stream::user, 0, Distribution::normal, 1,
+      {2, S::channels, S::height, S::width},
+      at::empty({0}, at::TensorOptions(at::kDouble).device(at::Device(device))))...};
 }
 
 template <class Spec, class In, class F, class Layer>
@@ -70,9 +72,10 @@ CheckReport check_layer(const CheckOptions& options = {}) {
   try {
     torch::nn::Module module;
     const bound_t<Spec, B, In, F> layer(Scope<B>(module, options.seed));
+    module.to(at::Device(options.device));
     detail::Checker(detail::erased<Spec, In, F>(layer), module, report,
-                    detail::random_maps(Latents<In>{}, options.seed, 0)[0],
-                    detail::random_maps(F{}, options.seed, 1))
+                    detail::random_maps(Latents<In>{}, options.seed, 0, options.device)[0],
+                    detail::random_maps(F{}, options.seed, 1, options.device))
         .run();
     if (report.parameters != on::parameters)
       report.findings.push_back("On::parameters says " + std::to_string(on::parameters) + ", trained are " +

@@ -15,6 +15,7 @@ namespace cnf::testing {
 
 struct CheckOptions {
   std::uint64_t seed = 1;
+  std::string device = "cpu";       // where the layer computes: "cuda"
   double perturbation = 0.1;        // deviation of the noise added to every parameter
   bool expect_conditional = false;  // a layer that reads no feature map is a finding
   double round_trip = 1e-6;         // largest error, relative where numbers are larger than 1

@@ -34,7 +34,7 @@ struct Outputs {
   }
   /// One log-det per sample; a constant counts for all.
   at::Tensor log_dets(std::int64_t n) const {
-    return log_det.defined() ? log_det.reshape({-1}).expand({n}) : at::zeros({n}, at::kDouble);
+    return log_det.defined() ? log_det.reshape({-1}).expand({n}) : at::zeros({n}, parts[0].options());
   }
 };
 
@@ -103,7 +103,8 @@ class Checker {
     std::vector<double> values(std::size_t(c10::multiply_integers(sizes)));
     NoiseKey{.seed = report_.bounds.seed, .stream = Stream::user, .draw = ++draws_, .level = 1}.fill(
         values.data(), values.size(), Distribution::normal);
-    return at::from_blob(values.data(), sizes, at::kDouble).clone();
+    return at::from_blob(values.data(), sizes, at::kDouble)
+        .to(x_.device(), at::kDouble, false, /*copy=*/true);
   }
   bool differ(const Outputs& a, const Outputs& b) const {
     const auto n = x_.size(0);
@@ -180,7 +181,7 @@ class Checker {
     for (std::int64_t i = 0; i < n; ++i) {
       Eigen::MatrixXd jacobian(size, size);
       for (std::int64_t j = 0; j < size; ++j) {
-        const auto row = slopes(flat[i][j], {x})[0][i].contiguous();
+        const auto row = slopes(flat[i][j], {x})[0][i].to(at::kCPU).contiguous();
         jacobian.row(j) = Eigen::Map<const Eigen::RowVectorXd>(row.data_ptr<double>(), size);
       }
       const Eigen::PartialPivLU<Eigen::MatrixXd> lu(jacobian);

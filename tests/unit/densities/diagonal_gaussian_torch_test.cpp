@@ -34,15 +34,15 @@ TEST_CASE_TEMPLATE("the whitened density integrates to 1 over z", B, Torch, Eige
       z[i] = 0.7 + sigma * 10 * (double(i) / (points - 1) * 2 - 1);  // mu +- 10 sigma
       parameters.insert(parameters.end(), {0.7, raw});
     }
-    const cnf::detail::Whitening<B> prior(tensor<B>(parameters, {points, 2, 1, 1}), 1);
+    const cnf::detail::Whitening<B> prior{tensor<B>(parameters, {points, 2, 1, 1})};
     const auto batch = tensor<B>(z, {points, 1, 1, 1});
-    const auto e = prior.whiten(batch);
-    const auto log_p = B::to_host(cnf::standard_normal_log_density<B>(e) + prior.log_det());
+    const auto [kept, e, log_det] = prior.whiten(batch, 0);
+    const auto log_p = B::to_host(cnf::standard_normal_log_density<B>(e) + log_det);
     double integral = 0;
     for (const double l : log_p) integral += std::exp(l) * 20 * sigma / (points - 1);
     CHECK(integral == doctest::Approx(1).epsilon(1e-9));
 
-    const auto again = B::to_host(prior.colour(e));
+    const auto again = B::to_host(prior.colour(nullptr, e));
     for (std::size_t i = 0; i < z.size(); i += 100) CHECK(again[i] == doctest::Approx(z[i]).epsilon(1e-12));
   }
 }

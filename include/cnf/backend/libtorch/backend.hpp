@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,12 +18,17 @@
 
 #include "cnf/backend/host_numbers.hpp"
 #include "cnf/backend/libtorch/cache.hpp"
+#include "cnf/backend/libtorch/cast_once.hpp"
+#include "cnf/backend/libtorch/constants.hpp"
+#include "cnf/backend/libtorch/coupling.hpp"
 #include "cnf/backend/libtorch/images.hpp"
 #include "cnf/backend/libtorch/instance_norm.hpp"
 #include "cnf/backend/libtorch/joint_conv.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
+#include "cnf/backend/libtorch/noise.hpp"
 #include "cnf/backend/libtorch/reversible.hpp"
 #include "cnf/backend/libtorch/small_matrix.hpp"
+#include "cnf/backend/libtorch/whitening.hpp"
 #include "cnf/core/error.hpp"
 #include "cnf/core/noise.hpp"
 #include "cnf/io/dtype.hpp"
@@ -119,6 +125,10 @@ struct Backend : Images {
   static PerSample sum(const Tensor& x) { return x.sum({1, 2, 3}); }
   static PerSample total(const Tensor& v) { return v.sum(); }
   static PerSample per_sample(const PerSample& p, long n) { return p.expand({n}); }
+  /// Of several results of one layer: all are per sample, or none is.
+  static PerSample sum_of(const std::vector<PerSample>& all) {
+    return all.size() == 1 ? all[0] : at::stack(all).sum(0);
+  }
   /// log sum exp(power * w) per sample, over chunks of a few w for each of n samples (sample by sample).
   static PerSample log_sum_exp(const std::vector<PerSample>& chunks, long n, double power) {
     std::vector<Tensor> columns;
@@ -138,11 +148,38 @@ struct Backend : Images {
   static Tensor concat(const Tensor& a, const Tensor& b) { return at::cat({a, b}, 1); }
   template <std::size_t C>
   static Tensor permute_channels(const Tensor& x, const std::array<int, C>& source) {
-    const std::vector<std::int64_t> index(source.begin(), source.end());
-    return x.index_select(1, at::tensor(index, x.options().dtype(at::kLong)));
+    const std::vector<double> index(source.begin(), source.end());
+    return x.index_select(1, constants(index, {std::int64_t(C)}, x.options().dtype(at::kLong)));
   }
-  static Tensor mix_channels(const Tensor& x, const Matrix& w) {
-    return libtorch::conv2d(x, w.unsqueeze(-1).unsqueeze(-1), {}, 1, 0);
+  static Tensor mix_channels(const Tensor& x, const Matrix& w) { return libtorch::mix_channels(x, w, {}); }
+
+  // Layers that are one operation here.
+  /// ActNorm and the channel mixing after it, and their inverse (small_matrix.hpp).
+  static NormalisedMix normalised_mix(const Tensor& x, const Parameter& log_scale, const Parameter& bias,
+                                      const Matrix& w, double area) {
+    return libtorch::normalised_mix(x, log_scale, bias, w, area);
+  }
+  template <class Weight>
+  static Tensor normalised_unmix(const Tensor& y, const Parameter& log_scale, const Parameter& bias,
+                                 const Weight& weight) {
+    return libtorch::normalised_unmix(y, log_scale, bias, weight);
+  }
+  /// What a coupling does to the state, and its inverse (coupling.hpp).
+  static std::array<Tensor, 2> forked(const Tensor& z, long first, long count) {
+    return libtorch::forked(z, first, count);
+  }
+  static detail::Coupled coupled(const Tensor& z, const Tensor& raw, double bound) {
+    return libtorch::coupled(z, raw, bound);
+  }
+  static Tensor uncoupled(const Tensor& y, const Tensor& raw, double bound) {
+    return libtorch::uncoupled(y, raw, bound);
+  }
+  /// What splits and priors do to the state, and its inverse (whitening.hpp).
+  static Whitened whitened(const Tensor& z, const Tensor& raw, long kept, double bound) {
+    return libtorch::whitened(z, raw, kept, bound);
+  }
+  static Tensor coloured(const Tensor& kept, const Tensor& e, const Tensor& raw, double bound) {
+    return libtorch::coloured(kept, e, raw, bound);
   }
 
   /// Sets log_scale and bias so that exp(log_scale) * (x + bias) has zero mean and unit variance per channel.
@@ -160,12 +197,14 @@ struct Backend : Images {
   static Tensor to_network(const Tensor& x, const Precision& precision, const Parameter& p) {
     return libtorch::to_network(x, precision, p);
   }
+  /// A feature map laid out for all networks that will read it.
+  static Tensor map_for_networks(const Tensor& map) { return map.contiguous(at::MemoryFormat::ChannelsLast); }
   static Tensor to_state(const Tensor& raw, const Tensor& like) {
     return LeaveNetwork::apply(raw, like.scalar_type());
   }
   static Tensor conv2d(const Tensor& x, const Parameter& weight, const Parameter* bias, int stride,
                        int padding) {
-    return libtorch::conv2d(x, weight.to(x.scalar_type()), bias ? bias->to(x.scalar_type()) : Tensor(),
+    return libtorch::conv2d(x, cast(weight, x.scalar_type()), bias ? cast(*bias, x.scalar_type()) : Tensor(),
                             stride, padding);
   }
   /// conv(h, weight) + bias for each of several weights, without history.
@@ -178,8 +217,8 @@ struct Backend : Images {
     std::vector<Tensor> w, b;
     for (std::size_t i = 0; i < weights.size(); ++i) {
       sizes.push_back(weights[i].size(0));
-      w.push_back(weights[i].to(input.scalar_type()));
-      b.push_back(biases[i].to(input.scalar_type()));
+      w.push_back(cast(weights[i], input.scalar_type()));
+      b.push_back(cast(biases[i], input.scalar_type()));
     }
     return libtorch::conv2d(input, at::cat(w), at::cat(b), 1, padding).split_with_sizes(sizes, 1);
   }
@@ -199,14 +238,19 @@ struct Backend : Images {
   static Tensor instance_norm(const Tensor& x) { return InstanceNorm::apply(x); }
 
   // Small matrices.
-  static PerSample log_abs_det(const Matrix& w) {
-    return w.is_cpu() ? SmallLogAbsDet::apply(w) : std::get<1>(at::slogdet(w));
-  }
-  static Matrix inverse(const Matrix& w) { return w.is_cpu() ? SmallInverse::apply(w) : at::inverse(w); }
+  static PerSample log_abs_det(const Matrix& w) { return libtorch::log_abs_det(w); }
+  static Matrix inverse(const Matrix& w) { return libtorch::inverse(w); }
   static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
                             const Tensor& diagonal) {
     return permutation.matmul((lower.tril(-1) + at::eye(lower.size(0), lower.options()))
                                   .matmul(upper.triu(1) + at::diag(diagonal)));
+  }
+
+  /// scale * noise, made where `like` is (noise.hpp).
+  static Tensor noise(const NoiseRows& rows, Stream stream, int level, Distribution distribution,
+                      double scale, const std::array<long, 4>& s, const Tensor& like) {
+    return libtorch::noise(rows, stream, level, distribution, scale, s,
+                           like.defined() ? like.options() : at::TensorOptions(at::kFloat));
   }
 
   /// From numbers in (sample, channel, row, column) order, in the dtype and on the device of `like`; and to
@@ -228,6 +272,12 @@ struct Backend : Images {
   }
   static bool all_integers_within(const Tensor& x, double low, double high) {
     return ((x >= low) & (x <= high) & (x == at::floor(x))).all().item<bool>();
+  }
+  /// Whether to look at x's numbers is to wait for a device.
+  static bool waits_for(const Tensor& x) { return !x.is_cpu(); }
+  static Tensor nan_unless_integer(const Tensor& x, double low, double high) {
+    const auto good = (x >= low) & (x <= high) & (x == at::floor(x));
+    return at::where(good, x, at::full({}, std::numeric_limits<double>::quiet_NaN(), x.options()));
   }
   static bool all_finite(const Tensor& x) { return at::isfinite(x).all().item<bool>(); }
 

@@ -12,13 +12,14 @@
 namespace cnf::libtorch {
 
 /// A value computed from a parameter and kept while the parameter doesn't change; safe to share between
-/// threads.
+/// threads. A flag is kept on every device, other values on the CPU alone: to see whether numbers changed would wait for
+/// a device, and a captured graph must compute anew.
 template <class T>
 class Cache {
  public:
   template <class Compute>
   T get(const at::Tensor& p, const Compute& compute) const {
-    if (at::GradMode::is_enabled() && !std::is_same_v<T, bool>) return compute();
+    if (!std::is_same_v<T, bool> && (at::GradMode::is_enabled() || !p.is_cpu())) return compute();
     const std::lock_guard lock(state_->mutex);
     if (!state_->made_from(p)) {
       state_->value = compute();
@@ -40,8 +41,7 @@ class Cache {
     /// A flag's version tells. A trained parameter's doesn't: SGD steps through data(), which keeps it.
     bool made_from(const at::Tensor& p) const {
       if (std::is_same_v<T, bool>) return version == p._version() && at == p.data_ptr();
-      return numbers.defined() && numbers.device() == p.device() &&
-             numbers.scalar_type() == p.scalar_type() && numbers.equal(p);
+      return numbers.defined() && numbers.scalar_type() == p.scalar_type() && numbers.equal(p);
     }
   };
   std::shared_ptr<State> state_ = std::make_shared<State>();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cnf/backend/cubic.hpp"
+#include "cnf/backend/libtorch/constants.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
 
 namespace cnf::libtorch {
@@ -20,14 +21,16 @@ struct Images {
   /// Twice the size, bicubic (cubic.hpp) with replicated borders.
   static Tensor enlarge(const Tensor& x) {
     const auto n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
-    std::vector<double> taps;  // (phase dy*2 + dx, 5, 5)
-    for (const auto& vertical : doubling_taps)
-      for (const auto& horizontal : doubling_taps)
-        for (double v : vertical)
-          for (double u : horizontal) taps.push_back(v * u);
+    static const auto taps = [] {
+      std::vector<double> all;  // (phase dy*2 + dx, 5, 5)
+      for (const auto& vertical : doubling_taps)
+        for (const auto& horizontal : doubling_taps)
+          for (double v : vertical)
+            for (double u : horizontal) all.push_back(v * u);
+      return all;
+    }();
     const auto padded = at::replication_pad2d(x.reshape({n * c, 1, h, w}), {2, 2, 2, 2});
-    const auto weight = at::from_blob(taps.data(), {4, 1, 5, 5}, at::kDouble)
-                            .to(x.options(), /*non_blocking=*/false, /*copy=*/true);  // a gradient keeps it
+    const auto weight = constants(taps, {4, 1, 5, 5}, x.options());
     return at::pixel_shuffle(conv2d(padded, weight, {}, 1, 0), 2).view({n, c, 2 * h, 2 * w});
   }
 
@@ -39,7 +42,11 @@ struct Images {
     return x.narrow(2, 0, height).narrow(3, 0, width);
   }
   /// Every sample `count` times, in place: a, a, b, b.
-  static Tensor repeat_samples(const Tensor& x, long count) { return x.repeat_interleave(count, 0); }
+  static Tensor repeat_samples(const Tensor& x, long count) {  // repeat_interleave waits for a device
+    auto sizes = x.sizes().vec();
+    sizes.insert(sizes.begin() + 1, count);
+    return x.unsqueeze(1).expand(sizes).flatten(0, 1);
+  }
 
   /// 2x2 max-pooling, sizes rounded up; and back by repetition, cut to height x width.
   static Tensor max_pool(const Tensor& x) { return at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true); }

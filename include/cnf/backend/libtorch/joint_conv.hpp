@@ -11,6 +11,8 @@
 #include <optional>
 #include <tuple>
 
+#include "cnf/backend/libtorch/cast_once.hpp"
+#include "cnf/backend/libtorch/images.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
 
 namespace cnf::libtorch {
@@ -28,7 +30,7 @@ inline void add_repeated(at::Tensor& y, const at::Tensor& shared) {
 
 inline at::Tensor with_shared(const at::Tensor& z, const at::Tensor& weight, const at::Tensor& shared,
                               std::int64_t samples, int padding) {
-  if (!z.defined()) return shared.repeat_interleave(samples / shared.size(0), 0);
+  if (!z.defined()) return Images::repeat_samples(shared, long(samples / shared.size(0)));
   auto y = conv2d(z, weight, {}, 1, padding);
   add_repeated(y, shared);
   return y;
@@ -77,14 +79,15 @@ inline at::Tensor joint_conv(const at::Tensor& state, const at::Tensor& weight, 
                              int padding, std::optional<at::ScalarType> precision) {
   const auto dtype = precision.value_or(bias.scalar_type());
   const auto z = to_network(state, precision, bias);
-  const auto first = z.defined() ? weight.to(dtype) : at::Tensor();
+  const auto first = z.defined() ? cast(weight, dtype) : at::Tensor();
   // here the map itself is not needed
   if (shared && !at::GradMode::is_enabled())
     return detail::with_shared(z, first, *shared, map.size(0), padding);
   const auto h = to_network(map, precision, bias);
   if (!shared)
-    return conv2d(z, first, {}, 1, padding).add_(conv2d(h, features.to(dtype), bias.to(dtype), 1, padding));
-  return detail::JointConv::apply(z, first, h, features.to(dtype), bias.to(dtype), *shared,
+    return conv2d(z, first, {}, 1, padding)
+        .add_(conv2d(h, cast(features, dtype), cast(bias, dtype), 1, padding));
+  return detail::JointConv::apply(z, first, h, cast(features, dtype), cast(bias, dtype), *shared,
                                   std::int64_t(padding));
 }
 

@@ -29,19 +29,22 @@ inline bool waits_for_first_batch(const torch::nn::Module& module) {
 }
 
 /// Adds to the parameters' gradients that of a mean over `batch` samples; loss(first, rows) is the mean over
-/// samples first .. first + rows - 1. The mean over all.
+/// samples first .. first + rows - 1. The mean over all, a scalar where the loss is. `may_be_first`: whether an ActNorm may
+/// still wait for its first batch, which is to ask the device.
 template <class Loss>
-double backward_in_pieces(const torch::nn::Module& module, long batch, long rows, const Loss& loss) {
-  if (rows < batch && module.is_training() && waits_for_first_batch(module)) {
+at::Tensor backward_in_pieces(const torch::nn::Module& module, long batch, long rows, const Loss& loss,
+                              bool may_be_first = true) {
+  if (may_be_first && rows < batch && module.is_training() && waits_for_first_batch(module)) {
     at::NoGradGuard no_grad;
     loss(0L, batch);
   }
-  double mean = 0;
+  at::Tensor mean;
   for (long first = 0; first < batch; first += rows) {
     const long n = std::min(rows, batch - first);
-    const at::Tensor part = loss(first, n) * (double(n) / double(batch));
+    at::Tensor part = loss(first, n);
+    if (n < batch) part = part * (double(n) / double(batch));
     part.backward();
-    mean += part.template item<double>();
+    mean = mean.defined() ? mean + part.detach() : part.detach();
   }
   return mean;
 }
