@@ -92,13 +92,15 @@ std::string layer_of(const std::string& tensor, const std::string& part) {
   return tensor.substr(0, tensor.find(part));
 }
 
-/// Overwrites the first number of a tensor in a checkpoint of floats.
+/// Overwrites the first number of a tensor in a checkpoint of floats: of the model, which is an average, and of the weights
+/// beside it.
 void poison(const fs::path& checkpoint, const std::string& tensor, float value) {
   auto file = cnf::io::read_safetensors(checkpoint);
-  REQUIRE(file.tensors.contains(tensor));
-  auto& data = file.tensors[tensor].data;
-  const auto bytes = std::as_bytes(std::span(&value, 1));
-  std::copy(bytes.begin(), bytes.end(), data.begin());
+  for (const auto& name : {tensor, "adam:parameter:" + tensor}) {
+    REQUIRE(file.tensors.contains(name));
+    const auto bytes = std::as_bytes(std::span(&value, 1));
+    std::copy(bytes.begin(), bytes.end(), file.tensors[name].data.begin());
+  }
   cnf::io::write_safetensors(checkpoint, file);
 }
 

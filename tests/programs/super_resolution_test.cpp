@@ -6,6 +6,7 @@
 #include <limits>
 #include <sstream>
 
+#include "cnf/io/checkpoint.hpp"
 #include "support/doctest.hpp"
 #include "support/training_runs.hpp"
 

@@ -67,6 +67,10 @@ struct ActNorm {
       return Batch<B, In>(B::normalised_unmix(y.data, log_scale, bias, next.weight));
     }
 
+    bool is_initialised() const {
+      return cached_flag.get(initialised, [&] { return B::first(initialised) != 0; });
+    }
+
    private:
     void initialise(const Batch<B, In>& x) const {
       if (is_initialised()) return;
@@ -77,9 +81,6 @@ struct ActNorm {
     }
     void expect_initialised() const {
       if (!is_initialised()) throw Error("ActNorm: expected to be initialised before its inverse is used");
-    }
-    bool is_initialised() const {
-      return cached_flag.get(initialised, [&] { return B::first(initialised) != 0; });
     }
   };
 };

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -116,12 +117,12 @@ class Training {
         hooks_(hooks),
         step_(module, step_options(options), hooks.loss),
         batches_(hooks.batch, step_.device()),
-        log_(options.folder / "log.jsonl"),
         taken_(std::int64_t(stored_number(resumed, "step"))),
         elapsed_before_(stored_number(resumed, "elapsed")),
         first_(taken_),
         reported_(taken_) {
     if (taken_ > 0) step_.resume(resumed, taken_);
+    log_.emplace(options.folder / "log.jsonl");  // a resume that can't be leaves the folder as it is
   }
 
   void run() {
@@ -201,13 +202,13 @@ class Training {
     progress_.show(printed("step %ld/%ld  %.3f bpd%s  %.0f images/s  %s left", long(taken_),
                            long(options_.steps), smooth_bpd_, held_out("  ").c_str(),
                            options_.batch / smooth_seconds_, duration(std::max(0.0, left)).c_str()));
-    log_.write({{"step", taken_},
-                {"bpd", bpd_},
-                {"smooth_bpd", smooth_bpd_},
-                {"learning_rate", rate_},
-                {"gradient_norm", norm_},
-                {"images_per_second", options_.batch / smooth_seconds_},
-                {"elapsed", elapsed}});
+    log_->write({{"step", taken_},
+                 {"bpd", bpd_},
+                 {"smooth_bpd", smooth_bpd_},
+                 {"learning_rate", rate_},
+                 {"gradient_norm", norm_},
+                 {"images_per_second", options_.batch / smooth_seconds_},
+                 {"elapsed", elapsed}});
   }
 
   [[noreturn]] void fail(std::int64_t step, bool in_gradient) {
@@ -238,7 +239,7 @@ class Training {
     const at::NoGradGuard no_grad;
     validation_ = hooks_.validate();
     module_.train();
-    log_.write({{"step", taken_}, {"validation_bpd", validation_}});
+    log_->write({{"step", taken_}, {"validation_bpd", validation_}});
     read_ = Clock::now();
   }
 
@@ -258,7 +259,7 @@ class Training {
   const TrainingHooks& hooks_;
   Step step_;
   Prefetch batches_;
-  Log log_;
+  std::optional<Log> log_;
   Progress progress_;
   std::int64_t taken_;  // steps, in all
   double elapsed_before_;
