@@ -3,8 +3,6 @@
 // odd). One channel alone can't be coupled.
 #pragma once
 
-#include <utility>
-
 #include "cnf/nets/network.hpp"
 
 namespace cnf::detail {
@@ -59,15 +57,8 @@ struct CouplingBound {
     return B::to_state(net(z1, features.template condition<In>()).data, z1.data);
   }
 
-  /// z, and z1 for the network; a backend may add up their gradients at once.
-  static std::pair<Batch<B, In>, Batch<B, Kept>> forked(const Batch<B, In>& z) {
-    if constexpr (requires { B::forked(z.data, changed, Kept::channels); }) {
-      const auto both = B::forked(z.data, changed, Kept::channels);
-      return {Batch<B, In>(both[0]), Batch<B, Kept>(both[1])};
-    } else {
-      return {z, second(z)};
-    }
-  }
+  /// z, and z1 for the network.
+  static auto forked(const Batch<B, In>& z) { return detail::forked<Kept>(z, changed); }
 
   template <class Y>
   static Batch<B, Changed> first(const Y& y) {

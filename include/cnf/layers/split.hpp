@@ -55,7 +55,7 @@ struct BasicSplit {
     explicit Bound(Scope<B> scope) : net(detail::network_scope<F, In>(scope.precise())) {}
 
     Forward<B, BasicSplit, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
-      const auto [whole, z0] = forked(z);
+      const auto [whole, z0] = detail::forked<Half>(z, 0);
       auto result = prior_given(z0, features).whiten(whole.data, half);
       return {.y = Batch<B, Half>(std::move(result.kept)),
               .log_det = std::move(result.log_det),
@@ -70,16 +70,6 @@ struct BasicSplit {
    private:
     detail::Whitening<B> prior_given(const Batch<B, Half>& z0, const Maps<B, F>& features) const {
       return {net(z0, features.template condition<In>()).data};
-    }
-
-    /// z, and z0 for the network; a backend may add up their gradients at once.
-    static std::pair<Batch<B, In>, Batch<B, Half>> forked(const Batch<B, In>& z) {
-      if constexpr (requires { B::forked(z.data, 0L, 1L); }) {
-        const auto both = B::forked(z.data, 0, half);
-        return {Batch<B, In>(both[0]), Batch<B, Half>(both[1])};
-      } else {
-        return {z, Batch<B, Half>(B::channels_of(z.data, 0, half))};
-      }
     }
   };
 };

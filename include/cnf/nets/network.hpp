@@ -17,6 +17,8 @@
 // network that starts with JointConv (nets/conv.hpp) does both. The last map of a network inside a flow starts at zero, so that a new flow is close to the identity.
 #pragma once
 
+#include <utility>
+
 #include "cnf/core/layer.hpp"
 
 namespace cnf {
@@ -28,6 +30,17 @@ concept NetworkSpec = requires {
 };
 
 namespace detail {
+
+/// z, and the part of its channels from `first` on that a network sees; a backend may add up their gradients at once.
+template <class Part, class B, class In>
+std::pair<Batch<B, In>, Batch<B, Part>> forked(const Batch<B, In>& z, int first) {
+  if constexpr (requires { B::forked(z.data, 0L, 1L); }) {
+    const auto both = B::forked(z.data, first, Part::channels);
+    return {Batch<B, In>(both[0]), Batch<B, Part>(both[1])};
+  } else {
+    return {z, Batch<B, Part>(B::channels_of(z.data, first, Part::channels))};
+  }
+}
 
 /// The scope of the network of a layer on In.
 template <class F, class In, class B>

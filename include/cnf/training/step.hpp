@@ -64,7 +64,7 @@ class Step {
       key.insert(key.end(), buffers.y.sizes().begin(), buffers.y.sizes().end());
       replay_.run(key, stays && pieces_.settled() && !may_be_first_, [&, &buffers = buffers] {
         adam_.forget_gradients();
-        adam_.step(gradients(buffers, noise_shift()));
+        adam_.step(gradients(buffers));
         number_.add_(1);
       });
     } catch (const std::exception& error) {
@@ -81,7 +81,7 @@ class Step {
     at::NoGradGuard no_grad;
     number_.fill_(step);
     const at::AutoGradMode with_gradients(true);
-    gradients(batch, noise_shift());
+    gradients(batch);
   }
 
   /// The seed of a step's noise.
@@ -108,14 +108,14 @@ class Step {
   }
 
   /// Adds to the parameters' gradients; the loss.
-  at::Tensor gradients(const Pairs& batch, const long long* shift) {
+  at::Tensor gradients(const Pairs& batch) {
     return libtorch::backward_in_pieces(
         module_, samples(batch.x), std::min(pieces_.rows(), samples(batch.x)),
         [&](long first, long count) {
           std::optional<libtorch::CastOnce> converted;
           if (options_.networks) converted.emplace(adam_.parameters(), *options_.networks);
           return loss_({batch.x.narrow(0, first, count), batch.y.narrow(0, first, count)},
-                       {.seed = first_seed(), .first_input = first, .seed_shift = shift});
+                       {.seed = first_seed(), .first_input = first, .seed_shift = noise_shift()});
         },
         may_be_first_);
   }

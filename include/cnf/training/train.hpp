@@ -7,8 +7,9 @@
 //
 // Learning rate: linear warm-up, flat to 40 % of the budget, cosine to 2 %; the budget is steps or time, whichever ends
 // first. Every `checkpoint_minutes`, at the end and on Ctrl-C the hook `save` is called while the model is its average
-// (adam.hpp; train() leaves the weights themselves in it, so load the checkpoint afterwards), with the optimiser's state. A loss or gradient that is not finite stops with an Error that names the step
-// and where it began; the last checkpoint stays. On CUDA the loop reads nothing from the device between its reports, each
+// (adam.hpp), with the optimiser's state; train() leaves the weights themselves in the model, so load the checkpoint
+// afterwards. A loss or gradient that is not finite stops with an Error that names the step and where it began; the last
+// checkpoint stays. On CUDA the loop reads nothing from the device between its reports, each
 // `report_every` steps.
 #pragma once
 

@@ -8,12 +8,12 @@
 #pragma once
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>
 #include <utility>
 
+#include "cnf/backend/libtorch/double_backward.hpp"
 #include "cnf/backend/libtorch/launch.hpp"
 
 namespace cnf::libtorch {
@@ -132,13 +132,8 @@ struct Couple : torch::autograd::Function<Couple> {
       const auto plain = coupled_plainly(saved[0], saved[1], bound);
       auto outputs = torch::autograd::tensor_list{plain.y};
       if (grads.size() > 1) outputs.push_back(plain.log_det);
-      torch::autograd::tensor_list of(3), inputs;
-      for (const auto& input : saved)
-        if (input.requires_grad()) inputs.push_back(input);
-      const auto found = torch::autograd::grad(outputs, inputs, grads, true, true, true);
-      of[saved[0].requires_grad() ? 0 : 1] = found[0];
-      if (found.size() > 1) of[1] = found[1];
-      return of;
+      const auto [of_z, of_raw] = differentiated(outputs, grads, {saved[0], saved[1]});
+      return {of_z, of_raw, {}};
     }
     const auto [of_z, of_raw] = couple_backward(saved[0], saved[1], grads[0].contiguous(),
                                                 grads.size() > 1 ? grads[1] : at::Tensor(), bound);

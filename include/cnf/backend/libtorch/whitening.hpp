@@ -7,11 +7,11 @@
 #pragma once
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 
+#include "cnf/backend/libtorch/double_backward.hpp"
 #include "cnf/backend/libtorch/launch.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
 
@@ -59,17 +59,13 @@ struct Whiten : torch::autograd::Function<Whiten> {
     const double bound = context->saved_data["bound"].toDouble();
     if (at::GradMode::is_enabled()) {  // gradients of gradients
       const auto plain = whitened_plainly(z, raw, kept, bound);
-      torch::autograd::tensor_list of(4), inputs, outputs{plain.e, plain.log_det}, given{grads[1], grads[2]};
+      torch::autograd::tensor_list outputs{plain.e, plain.log_det}, given{grads[1], grads[2]};
       if (kept > 0) {
         outputs.push_back(plain.kept);
         given.push_back(grads[0]);
       }
-      for (const auto& input : saved)
-        if (input.requires_grad()) inputs.push_back(input);
-      const auto found = torch::autograd::grad(outputs, inputs, given, true, true, true);
-      of[z.requires_grad() ? 0 : 1] = found[0];
-      if (found.size() > 1) of[1] = found[1];
-      return of;
+      const auto [of_z, of_raw] = differentiated(outputs, given, {z, raw});
+      return {of_z, of_raw, {}, {}};
     }
     const auto of_kept = grads[0].contiguous(), of_e = grads[1].contiguous();
     auto of_z = at::empty(z.sizes(), z.options());
