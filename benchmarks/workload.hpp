@@ -57,8 +57,13 @@ class Bound {
     const auto count = samples_ / B::samples(maps_.data[0]);
     if (count > 1)
       for (auto& map : h.data) map = B::repeat_samples(map, count);
-    const auto emitted = cnf::stretch<typename cnf::checked_t<Flow, Image, Features>::latents, 0>(latents_);
-    return part_.flow.inverse(latents_.template get<1>(), emitted, h).data;
+    auto latents = latents_;
+    auto last = latents.template get<1>();
+    return part_.flow
+        .inverse(std::move(last),
+                 cnf::stretch<typename cnf::checked_t<Flow, Image, Features>::latents, 0>(std::move(latents)),
+                 h)
+        .data;
   }
 
  protected:

@@ -8,8 +8,8 @@ namespace {
 constexpr const char* usage =
     R"(deploy CHECKPOINT IMAGE FOLDER [OPTION VALUE]...
 
-Reads a checkpoint of super_resolution or vessel_segmentation and an image (PGM or PPM), and writes samples, mean and
-uncertainty into the folder.
+Reads a checkpoint of super_resolution or vessel_segmentation and an image (PGM or PPM), and writes samples and, of
+several, their mean and uncertainty into the folder.
 
   --count N              how many samples (4)
   --temperature T        0: the mode-like decode; 1: the model's own spread (0.8 for photographs, 1 for masks)

@@ -1,5 +1,5 @@
-// What a deployed model does with one image, whatever the model: loads the checkpoint, then writes samples, their
-// mean and their uncertainty, and says what a given target costs.
+// What a deployed model does with one image, whatever the model: loads the checkpoint, then writes samples, of several
+// their mean and their uncertainty, and says what a given target costs.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,16 +47,13 @@ struct Question {
   double gain = 1;     // of the picture of standard deviations
 };
 
-/// Channels of 0 .. white, a plane each, as an image file: .pgm or .ppm by their number.
-inline void write_planes(const std::filesystem::path& stem, const std::vector<float>& planes, double white,
+/// Pixels of 0 .. white as an image file: .pgm or .ppm by the number of their channels.
+inline void write_pixels(const std::filesystem::path& stem, std::span<const float> pixels, double white,
                          long channels, long height, long width) {
-  std::vector<std::uint8_t> bytes(planes.size());
-  const std::size_t area = planes.size() / std::size_t(channels);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const double value =
-        255 / white * double(planes[i % std::size_t(channels) * area + i / std::size_t(channels)]);
-    bytes[i] = static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 255.0)));
-  }
+  std::vector<std::uint8_t> bytes(pixels.size());
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] =
+        static_cast<std::uint8_t>(std::lround(std::clamp(255 / white * double(pixels[i]), 0.0, 255.0)));
   const auto path = stem.string() + (channels == 1 ? ".pgm" : ".ppm");
   write_pnm(path, bytes, int(channels), int(height), int(width));
   std::printf("%s\n", path.c_str());
@@ -78,26 +76,28 @@ void run(const Options& o, const Checkpoint& checkpoint, const Question& q) {
     if (!B::all_finite(y))
       throw cnf::Error("sample " + std::to_string(i + 1) + " has values that are not finite: is " +
                        o.checkpoint.string() + " the checkpoint of a healthy training?");
-    const auto numbers = B::to_host(y);
-    const std::vector<float> values(numbers.begin(), numbers.end());
     sizes = cnf::sizes_of<B>(y);
-    write_planes(o.out / ("sample-" + std::to_string(i + 1)), values, q.highest, sizes[1], sizes[2],
+    write_pixels(o.out / ("sample-" + std::to_string(i + 1)), y.numbers(), q.highest, sizes[1], sizes[2],
                  sizes[3]);
     if (i == 0) {
       const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - o.start;
       std::printf("the first sample took %.0f ms from the start of the program\n", taken.count());
-      summary.emplace(
-          cnf::metrics::SampleSummaryOptions{.elements = values.size(), .high = float(q.highest), .bins = 2});
+      if (o.count > 1)
+        summary.emplace(cnf::metrics::SampleSummaryOptions{
+            .elements = y.numbers().size(), .high = float(q.highest), .bins = 2});
     }
-    summary->add(values);
+    if (summary) summary->add(y.numbers());
   }
-  write_planes(o.out / "mean", summary->mean(), q.highest, sizes[1], sizes[2], sizes[3]);
-  // of colours the largest standard deviation
-  const auto each = summary->standard_deviation();
-  const auto area = std::size_t(sizes[2] * sizes[3]);
-  std::vector<float> deviation(area, 0.0F);
-  for (std::size_t j = 0; j < each.size(); ++j) deviation[j % area] = std::max(deviation[j % area], each[j]);
-  write_planes(o.out / "uncertainty", deviation, q.highest / q.gain, 1, sizes[2], sizes[3]);
+  if (summary) {
+    write_pixels(o.out / "mean", summary->mean(), q.highest, sizes[1], sizes[2], sizes[3]);
+    // of colours the largest standard deviation
+    const auto each = summary->standard_deviation();
+    const auto channels = std::size_t(sizes[1]);
+    std::vector<float> deviation(each.size() / channels, 0.0F);
+    for (std::size_t j = 0; j < each.size(); ++j)
+      deviation[j / channels] = std::max(deviation[j / channels], each[j]);
+    write_pixels(o.out / "uncertainty", deviation, q.highest / q.gain, 1, sizes[2], sizes[3]);
+  }
 
   if (q.y) {
     const auto bits = p.bits_per_dim(B::from_host(q.y->values, q.y->sizes, 0), {.seed = o.seed});

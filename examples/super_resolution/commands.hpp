@@ -10,5 +10,6 @@ void add_evaluate(CLI::App& app);       // evaluate.cpp
 void add_bicubic_check(CLI::App& app);  // evaluate.cpp
 void add_sample(CLI::App& app);         // sample.cpp
 void add_describe(CLI::App& app);       // describe.cpp
+void add_export(CLI::App& app);         // export.cpp
 
 }  // namespace super_resolution

@@ -11,8 +11,8 @@ void add_describe(CLI::App& app) {
   auto* command = app.add_subcommand(
       "describe", "print a model's architecture with shapes, parameters and multiply-adds");
   auto choice = std::make_shared<Choice>();
-  command->add_option("--config", choice->config, "small or paper")
-      ->check(CLI::IsMember({"small", "paper"}))
+  command->add_option("--config", choice->config, "small, base or paper")
+      ->check(CLI::IsMember({"small", "base", "paper"}))
       ->capture_default_str();
   command->add_option("--model", choice->model, "cnf or factorised")
       ->check(CLI::IsMember({"cnf", "factorised"}))

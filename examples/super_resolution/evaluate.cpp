@@ -10,6 +10,7 @@
 
 #include "cnf/io/atomic_file.hpp"
 #include "cnf/metrics/psnr.hpp"
+#include "cnf/metrics/specks.hpp"
 #include "cnf/metrics/ssim.hpp"
 #include "commands.hpp"
 #include "model.hpp"
@@ -35,18 +36,35 @@ struct Options {
   support::Computing computing;
 };
 
-/// PSNR and SSIM of one method, averaged over images.
+/// One method on all images: PSNR and SSIM, averaged; the share of specks, and how well the result, brought down again, is
+/// the input, over all pixels.
 struct Quality {
   double psnr = 0, ssim = 0;
   int images = 0;
+  double specks = 0, pixels = 0;
+  double low_squares = 0, low_values = 0;
 
-  void add(const support::Image& result, const support::Image& truth) {
-    psnr += cnf::metrics::psnr_y(result.view(), truth.view(), {.shave = border});
-    ssim += cnf::metrics::ssim_y(result.view(), truth.view(), {.shave = border});
+  void add(const support::Image& result, const Pair& pair, const support::Image& interpolated) {
+    const auto truth = pair.high.view();
+    psnr += cnf::metrics::psnr_y(result.view(), truth, {.shave = border});
+    ssim += cnf::metrics::ssim_y(result.view(), truth, {.shave = border});
+    specks += double(cnf::metrics::specks(result.view(), truth, interpolated.view()));
+    pixels += double(truth.height) * truth.width;
+    const auto again = imresize(result, 0.5);
+    for (std::size_t i = 0; i < again.rgb.size(); ++i) {
+      const double off = again.rgb[i] - pair.low.rgb[i];
+      low_squares += off * off;
+    }
+    low_values += double(again.rgb.size());
     ++images;
   }
   double mean_psnr() const { return psnr / images; }
   double mean_ssim() const { return ssim / images; }
+  double speck_share() const { return specks / pixels; }
+  /// dB over red, green and blue; 99 at most, for no difference at all.
+  double consistency() const {
+    return std::min(99.0, 10 * std::log10(255.0 * 255.0 * low_values / low_squares));
+  }
 };
 
 struct Bits {
@@ -75,7 +93,7 @@ void for_each_sample(const AnyModel& model, const Pair& pair, const Options& o, 
   std::vector<cnf::SampleOptions> draws;
   for (double t : o.temperatures)
     draws.push_back({.temperature = t, .seed = o.seed, .first_input = long(number)});
-  model.sample(to_tensor(pair.low).to(device), draws, [&](std::size_t i, const at::Tensor& sample) {
+  model.sample(to_tensor(pair.low).to(device), draws, [&](std::size_t i, at::Tensor sample) {
     support::stop_if_interrupted();
     const auto y = sample.to(at::kCPU);
     nonfinite += y.numel() - at::isfinite(y).sum().item<std::int64_t>();
@@ -91,7 +109,7 @@ Bits bits_per_dim(const AnyModel& model, const Options& o, int size, at::Device 
   for (int first = 0; first < o.crops; first += 10) {
     support::stop_if_interrupted();
     const int n = std::min(10, o.crops - first);
-    const auto crops = photographs.random_crops(n, size, o.seed, std::uint32_t(first), /*mirror=*/false);
+    const auto crops = photographs.random_crops(n, size, o.seed, std::uint32_t(first));
     const auto values =
         model.bits_per_dim(crops.x.to(device), crops.y.to(device), {.seed = o.seed + std::uint64_t(first)})
             .to(at::kCPU, at::kDouble);
@@ -123,10 +141,12 @@ std::pair<int, int> most_detailed(const support::Image& image, int size) {
 }
 
 nlohmann::ordered_json to_json(const Report& r) {
-  nlohmann::ordered_json psnr, ssim;
+  nlohmann::ordered_json psnr, ssim, specks, consistency;
   for (const auto& [name, q] : r.quality) {
     psnr[name] = q.mean_psnr();
     ssim[name] = q.mean_ssim();
+    specks[name] = q.speck_share();
+    consistency[name] = q.consistency();
   }
   return {{"images", r.quality.front().second.images},
           {"bpd", r.bits.mean},
@@ -134,6 +154,8 @@ nlohmann::ordered_json to_json(const Report& r) {
           {"likelihood", r.likelihood},
           {"psnr_y", psnr},
           {"ssim_y", ssim},
+          {"speck_share", specks},
+          {"low_resolution_psnr", consistency},
           {"parameters", r.parameters},
           {"nonfinite", r.nonfinite}};
 }
@@ -143,13 +165,15 @@ void print(const std::vector<Report>& reports) {
   for (const auto& r : reports)
     fmt::print("{:<12} {:>12} {:>9.3f} +- {:.3f} {} {:>10}\n", r.name, r.parameters, r.bits.mean,
                r.bits.standard_error, r.likelihood, r.nonfinite);
-  fmt::print("\n{:<12} {:<12} {:>10} {:>8}\n", "model", "temperature", "PSNR-Y", "SSIM");
+  fmt::print("\n{:<12} {:<12} {:>10} {:>8} {:>22} {:>22}\n", "model", "temperature", "PSNR-Y", "SSIM",
+             "specks in 100,000", "PSNR, brought down");
   bool first = true;
   for (const auto& r : reports) {
     for (const auto& [name, q] : r.quality)
       if (first || name != "bicubic")
-        fmt::print("{:<12} {:<12} {:>7.2f} dB {:>8.4f}\n", name == "bicubic" ? name : r.name,
-                   name == "bicubic" ? "" : name, q.mean_psnr(), q.mean_ssim());
+        fmt::print("{:<12} {:<12} {:>7.2f} dB {:>8.4f} {:>22.2f} {:>19.2f} dB\n",
+                   name == "bicubic" ? name : r.name, name == "bicubic" ? "" : name, q.mean_psnr(),
+                   q.mean_ssim(), 1e5 * q.speck_share(), q.consistency());
     first = false;
   }
 }
@@ -166,7 +190,7 @@ void run(const Options& o) {
   std::vector<Report> reports;
   for (const auto& file : {o.checkpoint, o.baseline}) {
     if (file.empty()) continue;
-    models.push_back(open_model(file, placement));
+    models.push_back(open_model(file, placement, o.computing.tile));
     reports.push_back({.name = choice_of(file).model,
                        .bits = {},
                        .likelihood = to_string(models.back()->likelihood()),
@@ -195,10 +219,10 @@ void run(const Options& o) {
     const auto interpolated = bicubic(pair);
     show("bicubic", interpolated);
     for (std::size_t m = 0; m < models.size(); ++m) {
-      reports[m].quality[0].second.add(interpolated, pair.high);
+      reports[m].quality[0].second.add(interpolated, pair, interpolated);
       for_each_sample(*models[m], pair, o, i, device, reports[m].nonfinite,
                       [&](std::size_t t, const support::Image& result) {
-                        reports[m].quality[t + 1].second.add(result, pair.high);
+                        reports[m].quality[t + 1].second.add(result, pair, interpolated);
                         const double tau = o.temperatures[t];
                         if (m == 0)
                           show(fmt::format("sample, temperature {:g}", tau), result);
@@ -235,7 +259,8 @@ void check_bicubic(const std::filesystem::path& data) {
   Quality quality;
   for (const auto& path : support::find_images(data)) {
     const auto pair = read_pair(path, smallest);
-    quality.add(bicubic(pair), pair.high);
+    const auto interpolated = bicubic(pair);
+    quality.add(interpolated, pair, interpolated);
   }
   fmt::print("bicubic: {:.2f} dB PSNR-Y, {:.4f} SSIM on {} images\n", quality.mean_psnr(),
              quality.mean_ssim(), quality.images);
@@ -244,8 +269,8 @@ void check_bicubic(const std::filesystem::path& data) {
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  auto* c = app.add_subcommand("evaluate",
-                               "bits per dimension, PSNR and SSIM of a checkpoint on a folder of images");
+  auto* c = app.add_subcommand(
+      "evaluate", "bits per dimension, PSNR, SSIM and specks of a checkpoint on a folder of images");
   auto o = std::make_shared<Options>();
   c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
   c->add_option("--baseline", o->baseline, "a second checkpoint to put beside it");
@@ -266,6 +291,7 @@ void add_evaluate(CLI::App& app) {
       ->capture_default_str();
   c->add_option("--json", o->json, "file for the numbers");
   c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
+  support::add_tile(*c, o->computing);
   support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }

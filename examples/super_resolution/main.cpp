@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
     super_resolution::add_evaluate(app);
     super_resolution::add_sample(app);
     super_resolution::add_describe(app);
+    super_resolution::add_export(app);
     super_resolution::add_bicubic_check(app);
   });
 }

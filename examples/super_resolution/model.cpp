@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "specs.hpp"
+#include "support/program.hpp"
 
 namespace super_resolution {
 namespace {
@@ -14,18 +15,37 @@ class Instance final : public support::Holding<AnyModel, Spec> {
 
   at::Tensor bits_per_dim(const at::Tensor& x, const at::Tensor& y,
                           const cnf::NoiseOptions& noise) const override {
-    return this->model_.given(normalised(x.to(at::kFloat))).bits_per_dim(y, noise).values;
+    return this->model_.given(seen(x)).bits_per_dim(y, noise).values;
   }
   void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
-              const std::function<void(std::size_t, const at::Tensor&)>& take) const override {
+              const std::function<void(std::size_t, at::Tensor)>& take) const override {
     const at::NoGradGuard no_grad;
-    const auto given = this->model_.given(normalised(x.to(at::kFloat)));
+    const auto given = this->model_.given(seen(x));
+    support::give_back_memory();  // the extractor's tiles are the largest
     for (std::size_t i = 0; i < options.size(); ++i) take(i, given.sample(options[i]));
+  }
+  typename AnyModel::Cost cost(long height, long width) const override {
+    constexpr int side = 64;  // of a target that every model divides
+    const double scale = double(2 * height) * double(2 * width) / (side * side);
+    AnyModel::Cost cost;
+    for (const auto& row : Spec::template table<side, side>())
+      (row.path == "extractor" ? cost.features : cost.draw) += double(row.multiply_adds) * scale;
+    using Features = typename cnf::resolve_list<typename Spec::features, side, side>::type;
+    cost.bytes = 4 * scale * double(numbers(Features{}) + 2 * cnf::size<cnf::resolved<Target, side, side>>);
+    return cost;
   }
   std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const override {
     const at::NoGradGuard no_grad;
-    return this->model_.given(normalised(x.to(at::kFloat))).first_nonfinite(y, {.seed = seed});
+    return this->model_.given(seen(x)).first_nonfinite(y, {.seed = seed});
   }
+
+ private:
+  template <class... S>
+  static constexpr long numbers(cnf::Features<S...>) {
+    return (0 + ... + cnf::size<S>);
+  }
+  /// normalised(x), in memory of its own.
+  static at::Tensor seen(const at::Tensor& x) { return x.to(at::kFloat, false, true).div_(255).sub_(0.5); }
 };
 
 template <class Act>
@@ -37,7 +57,7 @@ void with_spec(const Choice& choice, const Act& act) {
     act.template operator()<Spec>();
   });
   if (!found)
-    throw cnf::Error("expected a config of small or paper and a model of cnf or factorised, got " +
+    throw cnf::Error("expected a config of small, base or paper and a model of cnf or factorised, got " +
                      choice.config + " and " + choice.model);
 }
 
@@ -76,8 +96,8 @@ Choice choice_of(const std::filesystem::path& checkpoint) {
 }
 
 std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
-                                     const cnf::libtorch::Backend::Placement& placement) {
-  auto model = make_model(choice_of(checkpoint), {.placement = placement, .blank = true});
+                                     const cnf::libtorch::Backend::Placement& placement, long tile) {
+  auto model = make_model(choice_of(checkpoint), {.placement = placement, .blank = true, .tile = tile});
   model->load(checkpoint);
   model->module().eval();
   return model;

@@ -32,7 +32,13 @@ class AnyModel : public support::AnyModel {
                                   const cnf::NoiseOptions& noise) const = 0;
   /// Calls take(i, samples) for each of the options; the features of x are computed once for all.
   virtual void sample(const at::Tensor& x, const std::vector<cnf::SampleOptions>& options,
-                      const std::function<void(std::size_t, const at::Tensor&)>& take) const = 0;
+                      const std::function<void(std::size_t, at::Tensor)>& take) const = 0;
+  /// What sample needs for an input of this size: multiply-adds for its features and for each draw, and bytes of features and
+  /// state.
+  struct Cost {
+    double features = 0, draw = 0, bytes = 0;
+  };
+  virtual Cost cost(long height, long width) const = 0;
   /// Name of the first layer whose output is not finite, or an empty text.
   virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
 };
@@ -41,7 +47,7 @@ std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelO
 
 /// The model of a checkpoint, with its parameters, in evaluation mode.
 std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
-                                     const cnf::libtorch::Backend::Placement& placement);
+                                     const cnf::libtorch::Backend::Placement& placement, long tile = 0);
 
 /// The choice that a checkpoint was trained with.
 Choice choice_of(const std::filesystem::path& checkpoint);

@@ -9,11 +9,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
-#include <optional>
 #include <vector>
 
 #include "cnf/core/noise.hpp"
 #include "support/image.hpp"
+#include "views.hpp"
 
 namespace super_resolution {
 
@@ -30,8 +30,9 @@ Pair read_pair(const std::filesystem::path& path, int smallest, int largest = 0)
 at::Tensor to_tensor(const support::Image& image);
 support::Image to_image(const at::Tensor& chw);
 
-struct Crops {
-  at::Tensor x, y;  // (N, 3, size/2, size/2), (N, 3, size, size), bytes
+struct CropOptions {
+  bool mirror = false;  // half of them
+  bool views = false;   // four in five are views (views.hpp), of which one in six is of a drawn picture
 };
 
 class Photographs {
@@ -42,20 +43,19 @@ class Photographs {
   std::size_t count() const { return paths_.size(); }
   const std::filesystem::path& path(std::size_t index) const { return paths_[index]; }
 
-  /// `count` random crops of an even size; with `mirror`, half of them are mirrored. (seed, step) decide
-  /// which. On the device where the images are, else on the CPU.
-  Crops random_crops(int count, int size, std::uint64_t seed, std::uint32_t step, bool mirror);
+  /// `count` random crops of an even size. (seed, step) decide which. On the device where the images are, else on the
+  /// CPU.
+  Crops random_crops(int count, int size, std::uint64_t seed, std::uint32_t step, CropOptions options = {});
 
  private:
   /// (H, W, 3), bytes.
-  struct Stored {
-    at::Tensor low, high;
-  };
-  const Stored& stored(std::size_t index);
+  at::Tensor stored(std::size_t index);
+  /// Drawn when it is first asked for, of one seed.
+  at::Tensor graphic(std::size_t index, std::uint64_t seed);
 
   std::vector<std::filesystem::path> paths_;
-  std::vector<std::optional<Stored>> kept_;
-  Stored visitor_;  // the last image read beyond the limit
+  std::vector<at::Tensor> kept_;  // undefined beyond the limit
+  std::vector<at::Tensor> graphics_;
   int smallest_;
   std::size_t kept_bytes_ = 0;
 };

@@ -6,14 +6,19 @@
 #include "commands.hpp"
 #include "model.hpp"
 #include "photographs.hpp"
+#include "resize.hpp"
 #include "support/computing.hpp"
 #include "support/program.hpp"
+#include "support/tile_progress.hpp"
 
 namespace super_resolution {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Options {
-  std::filesystem::path checkpoint, input, output;
+  fs::path checkpoint, output;
+  std::vector<fs::path> input;
   double temperature = 0.8;
   int count = 1;
   std::uint64_t seed = 0;
@@ -21,46 +26,98 @@ struct Options {
 };
 
 /// out.png for one sample; out-1.png, out-2.png, ... for several.
-std::filesystem::path numbered(const std::filesystem::path& path, int number, int count) {
+fs::path numbered(const fs::path& path, int number, int count) {
   if (count == 1) return path;
   auto name = path.stem().string() + "-" + std::to_string(number) + path.extension().string();
   return path.parent_path() / name;
 }
 
-void run(const Options& o) {
-  support::watch_interrupts();
-  const auto image = support::read_image(o.input);
-  if (image.height < 2 || image.width < 2)
-    throw cnf::Error("expected an image of at least 2x2 pixels, got " + o.input.string() + " of " +
-                     std::to_string(image.height) + "x" + std::to_string(image.width));
-  const auto placement = support::place(o.computing);
-  const auto device = placement.device;
-  const auto model = open_model(o.checkpoint, placement);
-  const auto x = to_tensor(image).to(device);
+/// Beside the photograph: photograph-2x.png, or a name that nothing has yet.
+fs::path beside(const fs::path& photograph, int count) {
+  for (int version = 1;; ++version) {
+    auto path = photograph.parent_path() / (photograph.stem().string() + "-2x" +
+                                            (version > 1 ? "." + std::to_string(version) : "") + ".png");
+    bool is_free = true;
+    for (int i = 1; i <= count; ++i) is_free = is_free && !fs::exists(numbered(path, i, count));
+    if (is_free) return path;
+  }
+}
+
+/// Transparency twice as large, bicubic.
+std::vector<std::uint8_t> enlarged_alpha(const support::Picture& picture) {
+  support::Image grey{picture.image.height, picture.image.width, {}};
+  for (const auto a : picture.alpha) grey.rgb.insert(grey.rgb.end(), 3, a);
+  const auto large = imresize(grey, 2);
+  std::vector<std::uint8_t> alpha(large.rgb.size() / 3);
+  for (std::size_t i = 0; i < alpha.size(); ++i) alpha[i] = large.rgb[3 * i];
+  return alpha;
+}
+
+void enlarge(const AnyModel& model, const Options& o, const fs::path& input, const fs::path& output,
+             at::Device device) {
+  auto picture = support::read_picture(input);
+  const auto name = input.string();
+  if (picture.image.height < 2 || picture.image.width < 2)
+    throw cnf::Error("expected an image of at least 2x2 pixels, got " + name + " of " +
+                     std::to_string(picture.image.height) + "x" + std::to_string(picture.image.width));
+  if (picture.bits > 8) fmt::print("{} has {} bits a channel; its enlargement has 8\n", name, picture.bits);
+  if (!picture.alpha.empty()) {
+    if (!support::holds_alpha(output))
+      fmt::print("{} is transparent in parts, which {} can't hold: its enlargement is shown on white\n", name,
+                 output.filename().string());
+    picture.alpha = enlarged_alpha(picture);
+  }
+  const auto cost = model.cost(picture.image.height, picture.image.width);
+  if (cost.bytes > 1e9)
+    fmt::print("{} becomes {}x{}, for about {:.1f} GB of memory\n", name, 2 * picture.image.width,
+               2 * picture.image.height, cost.bytes * 1e-9 + 0.5);
+  std::fflush(stdout);
+
+  const auto x = to_tensor(picture.image).to(device);
+  picture.image = {};
   std::vector<cnf::SampleOptions> draws;
   for (int i = 0; i < o.count; ++i)
     draws.push_back({.temperature = o.temperature, .seed = o.seed, .first_draw = i});
-  model->sample(x, draws, [&](std::size_t i, const at::Tensor& y) {
+  support::TileProgress progress(name, cost.features + o.count * cost.draw);
+  model.sample(x, draws, [&](std::size_t i, at::Tensor y) {
     support::stop_if_interrupted();
-    if (!at::isfinite(y).all().item<bool>())
+    if (!cnf::libtorch::Backend::all_finite(y))
       throw cnf::Error("sample " + std::to_string(i + 1) + " has values that are not finite: is " +
                        o.checkpoint.string() + " the checkpoint of a healthy training?");
-    const auto path = numbered(o.output, int(i) + 1, o.count);
-    support::write_image(path, to_image(y[0]));
-    fmt::print("{}: {}x{}\n", path.string(), y.size(3), y.size(2));
+    picture.image = to_image(y[0]);
+    y = at::Tensor();
+    const auto path = numbered(output, int(i) + 1, o.count);
+    support::write_picture(path, picture);
+    progress.clear();
+    fmt::print("{}: {}x{}\n", path.string(), picture.image.width, picture.image.height);
+    std::fflush(stdout);
+    picture.image = {};
   });
+}
+
+void run(const Options& o) {
+  support::watch_interrupts();
+  support::keep_memory(1 << 25);
+  if (!o.output.empty() && o.input.size() > 1)
+    throw cnf::Error("expected one --input for --output, got " + std::to_string(o.input.size()) +
+                     ": without --output each photograph's enlargement is written beside it");
+  const auto placement = support::place(o.computing);
+  const auto model = open_model(o.checkpoint, placement, o.computing.tile);
+  for (const auto& input : o.input)
+    enlarge(*model, o, input, o.output.empty() ? beside(input, o.count) : o.output, placement.device);
 }
 
 }  // namespace
 
 void add_sample(CLI::App& app) {
-  auto* c = app.add_subcommand("sample", "super-resolve an image file");
+  auto* c = app.add_subcommand("sample", "super-resolve image files");
   auto o = std::make_shared<Options>();
   c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
-  c->add_option("--input", o->input, "image file")->required();
+  c->add_option("--input", o->input, "image file, or several")->required();
   c->add_option("--output", o->output,
-                "image file to write, twice as large; several are numbered: name-1.png, ...")
-      ->required();
+                "image file to write, twice as large; several samples are numbered: name-1.png, ...; "
+                "default: beside each "
+                "photograph, name-2x.png");
   c->add_option("--temperature", o->temperature, "0 is the mode-like decode, 1 the model's own spread")
       ->check(support::not_negative())
       ->capture_default_str();
@@ -68,6 +125,7 @@ void add_sample(CLI::App& app) {
   c->add_option("--seed", o->seed, "same seed, same file")
       ->check(support::not_negative())
       ->capture_default_str();
+  support::add_tile(*c, o->computing);
   support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }

@@ -1,4 +1,4 @@
-// The four models of this program, as types: what `--config` and `--model` choose from.
+// The six models of this program, as types: what `--config` and `--model` choose from.
 //
 //   paper   Winkler et al., 2019: L = 2 levels, K = 8 steps, coupling width 512, RRDB of 16 blocks; the
 //           factorised baseline has the same network with growth 55, so that both have about 40 M parameters
@@ -28,6 +28,9 @@ struct TwoLevels {
 using PaperFlow =
     cnf::ConditionalFlow<Target, Input, cnf::Rrdb<16, 32, 128, 2>, TwoLevels<8, 512>::Flow, cnf::Uniform<8>>;
 using PaperFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Rrdb<16, 55, 128, 1>>;
+using BaseFlow = cnf::ConditionalFlow<Target, Input, cnf::Enlarged<cnf::Rrdb<4, 32, 64, 2>>,
+                                      TwoLevels<8, 256>::ResidualFlow, cnf::Uniform<8>>;
+using BaseFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Enlarged<cnf::Rrdb<11, 30, 64, 1>>>;
 using SmallFlow = cnf::ConditionalFlow<Target, Input, cnf::Enlarged<cnf::Rrdb<1, 16, 32, 2>>,
                                        TwoLevels<4, 64>::ResidualFlow, cnf::Uniform<8>>;
 using SmallFactorised = cnf::FactorisedLogistic<Target, Input, cnf::Enlarged<cnf::Rrdb<3, 16, 32, 1>>>;
@@ -37,6 +40,8 @@ template <class Act>
 void for_each_spec(const Act& act) {
   act.template operator()<SmallFlow>("small", "cnf");
   act.template operator()<SmallFactorised>("small", "factorised");
+  act.template operator()<BaseFlow>("base", "cnf");
+  act.template operator()<BaseFactorised>("base", "factorised");
   act.template operator()<PaperFlow>("paper", "cnf");
   act.template operator()<PaperFactorised>("paper", "factorised");
 }

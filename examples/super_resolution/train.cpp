@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -21,7 +22,7 @@ struct Options {
   int patch = 32, crops = 128;
   support::Computing computing;
   double held_out = 0.1;
-  bool reversible = false, resume = false;
+  bool views = true, reversible = false, resume = false;
   cnf::training::TrainingOptions training;
 };
 
@@ -53,9 +54,8 @@ void run(Options o) {
   const auto device = placement.device;
   Photographs photographs(images.train, o.patch, device);
   const auto batch = [&](std::int64_t step) {
-    const auto crops =
-        photographs.random_crops(o.training.batch, o.patch, o.training.seed, std::uint32_t(step),
-                                 /*mirror=*/true);
+    const auto crops = photographs.random_crops(o.training.batch, o.patch, o.training.seed,
+                                                std::uint32_t(step), {.mirror = true, .views = o.views});
     return cnf::training::Pairs{crops.x, crops.y};
   };
   const auto make = [&](const cnf::libtorch::Backend::Placement& p) {
@@ -85,8 +85,8 @@ void run(Options o) {
   };
   std::optional<Crops> held_out;
   if (!images.held_out.empty()) {
-    const auto crops = Photographs(images.held_out, o.patch)
-                           .random_crops(o.crops, o.patch, o.training.seed, 0, /*mirror=*/false);
+    const auto crops =
+        Photographs(images.held_out, o.patch).random_crops(o.crops, o.patch, o.training.seed, 0);
     held_out = {crops.x.to(device), crops.y.to(device)};
     hooks.validate = [&] {
       double sum = 0;
@@ -106,6 +106,7 @@ void run(Options o) {
     extras.metadata["model"] = o.choice.model;
     extras.metadata["seed"] = std::to_string(o.training.seed);
     extras.metadata["patch"] = std::to_string(o.patch);
+    extras.metadata["views"] = o.views ? "on" : "off";
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
   };
@@ -124,12 +125,18 @@ void add_train(CLI::App& app) {
   c->add_option("--held-out", o->held_out, "part of --data to hold out")
       ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
-  c->add_option("--config", o->choice.config, "small or paper")
-      ->check(CLI::IsMember({"small", "paper"}))
+  c->add_option("--config", o->choice.config, "small, base or paper")
+      ->check(CLI::IsMember({"small", "base", "paper"}))
       ->capture_default_str();
   c->add_option("--model", o->choice.model, "cnf or factorised")
       ->check(CLI::IsMember({"cnf", "factorised"}))
       ->capture_default_str();
+  c->add_option(
+       "--views", o->views,
+       "also train on photographs at other sizes and in other colours, and on drawn graphics: on, or off "
+       "for the photographs alone")
+      ->transform(CLI::Transformer(std::map<std::string, bool>{{"on", true}, {"off", false}}))
+      ->default_str("on");
   c->add_option("--patch", o->patch, "size of the training crops, pixels of high resolution")
       ->check(support::positive())
       ->capture_default_str();

@@ -8,6 +8,7 @@
 #include <torch/nn/module.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "cnf/io/checkpoint.hpp"
 #include "cnf/libtorch.hpp"
@@ -20,7 +21,8 @@ class AnyModel {
 
   virtual torch::nn::Module& module() = 0;
   virtual cnf::Likelihood likelihood() const = 0;
-  virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const = 0;
+  virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras,
+                    std::optional<cnf::io::DType> dtype = {}) const = 0;
   virtual void load(const std::filesystem::path& path) = 0;
 
   /// Also returns what the checkpoint holds beside the model, for a training to go on from.
@@ -42,18 +44,24 @@ struct ModelOptions {
   cnf::libtorch::Backend::Placement placement{};
   bool reversible = false;
   bool blank = false;  // for a checkpoint to fill
+  long tile = 0;
 };
 
 template <class Face, class Spec>
 class Holding : public Face {
  public:
   explicit Holding(const ModelOptions& o)
-      : model_({.seed = o.seed, .reversible = o.reversible, .blank = o.blank, .placement = o.placement}) {}
+      : model_({.seed = o.seed,
+                .reversible = o.reversible,
+                .blank = o.blank,
+                .tile = o.tile,
+                .placement = o.placement}) {}
 
   torch::nn::Module& module() override { return model_; }
   cnf::Likelihood likelihood() const override { return Spec::likelihood; }
-  void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras) const override {
-    cnf::io::save_checkpoint(path, model_, std::move(extras));
+  void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras,
+            std::optional<cnf::io::DType> dtype) const override {
+    cnf::io::save_checkpoint(path, model_, std::move(extras), dtype);
   }
   void load(const std::filesystem::path& path) override { cnf::io::load_checkpoint(path, model_); }
 

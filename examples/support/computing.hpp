@@ -21,7 +21,25 @@ struct Computing {
   int threads =
       int(std::max(1u, std::thread::hardware_concurrency()));  // Debian's LibTorch may start with one
   std::string device = "cpu", precision = "float32";
+  long tile = 0;
 };
+
+/// Of commands that take images of any size.
+inline void add_tile(CLI::App& command, Computing& computing) {
+  command
+      .add_option("--tile", computing.tile,
+                  "side of the tiles in which networks run over large images, pixels: changes memory and "
+                  "time, not the "
+                  "result; 0: chosen to fit")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            long side = 0;
+            const bool good = CLI::detail::lexical_cast(text, side) && (side == 0 || side >= 16);
+            return good ? std::string() : "expected 0 or at least 16 pixels, got " + text;
+          },
+          ""))
+      ->capture_default_str();
+}
 
 /// `may_try`: the command can find the faster precision itself.
 inline void add_computing(CLI::App& command, Computing& computing, bool may_try = false) {

@@ -158,7 +158,21 @@ Alpha find_alpha(const OIIO::ImageSpec& spec, const float* pixels, std::size_t c
   return {-1, false};
 }
 
-Image to_upright_rgb(const OIIO::ImageSpec& spec, const float* pixels, bool is_bmp) {
+// Whether these are the bytes of an ICC profile of colours like the picture's (ICC.1:2010, 7.2.6).
+bool is_profile_of(const Bytes& profile, bool grey) {
+  return profile.size() > 128 && std::memcmp(profile.data() + 16, grey ? "GRAY" : "RGB ", 4) == 0;
+}
+
+Bytes profile_of(const OIIO::ImageSpec& spec, bool grey) {
+  const auto* attribute = spec.find_attribute("ICCProfile");
+  if (attribute == nullptr || attribute->type().basesize() != 1) return {};
+  const auto* first = static_cast<const unsigned char*>(attribute->data());
+  Bytes profile(first, first + attribute->type().size());
+  return is_profile_of(profile, grey) ? profile : Bytes();
+}
+
+// On white, or, with `keep_alpha`, in its own colours beside the alpha.
+Picture to_upright(const OIIO::ImageSpec& spec, const float* pixels, bool is_bmp, bool keep_alpha) {
   const int code = spec.get_int_attribute("Orientation", 1);
   const Orientation orientation{code >= 1 && code <= 8 ? code : 1, spec.height, spec.width};
   const auto count = static_cast<std::size_t>(spec.height) * static_cast<std::size_t>(spec.width);
@@ -166,6 +180,11 @@ Image to_upright_rgb(const OIIO::ImageSpec& spec, const float* pixels, bool is_b
               orientation.swaps_axes() ? spec.height : spec.width, std::vector<std::uint8_t>(3 * count)};
   const Alpha alpha = find_alpha(spec, pixels, count, is_bmp);
   const int colours = spec.nchannels - (alpha.channel >= 0 ? 1 : 0);
+  Picture picture{.image = {},
+                  .alpha = Bytes(keep_alpha && alpha.channel >= 0 ? count : 0),
+                  .grey = colours < 3,
+                  .bits = int(8 * spec.format.size()),
+                  .profile = profile_of(spec, colours < 3)};
   for (int row = 0; row < spec.height; ++row) {
     for (int column = 0; column < spec.width; ++column, pixels += spec.nchannels) {
       const auto place = static_cast<std::size_t>(orientation.upright_row(row, column)) *
@@ -174,29 +193,84 @@ Image to_upright_rgb(const OIIO::ImageSpec& spec, const float* pixels, bool is_b
       const float opacity = alpha.channel >= 0 ? std::clamp(pixels[alpha.channel], 0.0F, 1.0F) : 1.0F;
       for (int c = 0; c < 3; ++c) {
         const float colour = pixels[colours >= 3 ? c : 0];
+        if (!picture.alpha.empty()) {
+          const bool multiplied = alpha.associated && opacity > 0.0F;
+          image.rgb[3 * place + static_cast<std::size_t>(c)] =
+              to_byte(multiplied ? colour / opacity : colour);
+          continue;
+        }
         const float over_white = (alpha.associated ? colour : colour * opacity) + (1.0F - opacity);
         image.rgb[3 * place + static_cast<std::size_t>(c)] =
             to_byte(alpha.channel >= 0 ? over_white : colour);
       }
+      if (!picture.alpha.empty()) picture.alpha[place] = to_byte(opacity);
     }
   }
-  return image;
+  const auto is_opaque = [](std::uint8_t a) { return a == 255; };
+  if (std::all_of(picture.alpha.begin(), picture.alpha.end(), is_opaque)) picture.alpha.clear();
+  picture.image = std::move(image);
+  return picture;
 }
 
-Bytes encode(const fs::path& path, const Image& image) {
-  const auto out = OIIO::ImageOutput::create("image" + lower_case_extension(path));
+std::unique_ptr<OIIO::ImageOutput> writer_for(const fs::path& path) {
+  auto out = OIIO::ImageOutput::create("image" + lower_case_extension(path));
   // OpenImageIO 2.4 writes GIF files in wrong colours.
   if (!out || !out->supports("ioproxy") || std::strcmp(out->format_name(), "gif") == 0) {
     (void)OIIO::geterror();
     fail("write", path,
          "unknown image format '" + path.extension().string() + "' (use .png, .jpg, .bmp or .tif)");
   }
+  return out;
+}
+
+bool is_bmp(const OIIO::ImageOutput& out) { return std::strcmp(out.format_name(), "bmp") == 0; }
+
+std::uint8_t luma(const std::uint8_t* rgb) {
+  return static_cast<std::uint8_t>(std::lround(0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]));
+}
+
+Bytes encode(const fs::path& path, const Picture& picture) {
+  const Image& image = picture.image;
+  const auto out = writer_for(path);
+  const bool grey = picture.grey && !is_bmp(*out), has_alpha = !picture.alpha.empty(),
+             keeps_alpha = has_alpha && holds_alpha(path);
+  const int channels = (grey ? 1 : 3) + (keeps_alpha ? 1 : 0);
   Bytes bytes;
   OIIO::Filesystem::IOVecOutput memory(bytes);
-  const OIIO::ImageSpec spec(image.width, image.height, 3, OIIO::TypeDesc::UINT8);
+  OIIO::ImageSpec spec(image.width, image.height, channels, OIIO::TypeDesc::UINT8);
+  if (keeps_alpha) {
+    spec.alpha_channel = channels - 1;
+    spec.channelnames.back() = "A";
+    spec.attribute("oiio:UnassociatedAlpha", 1);
+  }
+  if (is_profile_of(picture.profile, grey))
+    spec.attribute("ICCProfile", OIIO::TypeDesc(OIIO::TypeDesc::UINT8, int(picture.profile.size())),
+                   picture.profile.data());
   out->set_ioproxy(&memory);
-  const bool written = out->open(path.string(), spec) &&
-                       out->write_image(OIIO::TypeDesc::UINT8, image.rgb.data()) && out->close();
+  // row by row: the file's channels are never in memory beside the image's
+  bool written = out->open(path.string(), spec);
+  Bytes line(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(channels));
+  for (int y = 0; written && y < image.height; ++y) {
+    unsigned char* to = line.data();
+    for (int x = 0; x < image.width; ++x) {
+      const auto pixel =
+          static_cast<std::size_t>(y) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(x);
+      const std::uint8_t* rgb = &image.rgb[3 * pixel];
+      std::uint8_t shown[3] = {rgb[0], rgb[1], rgb[2]};
+      if (has_alpha && !keeps_alpha)
+        for (auto& v : shown)
+          v = to_byte(
+              (float(v) * float(picture.alpha[pixel]) / 255.0F + 255.0F - float(picture.alpha[pixel])) /
+              255.0F);
+      if (grey)
+        *to++ = luma(shown);
+      else
+        to = std::copy(shown, shown + 3, to);
+      if (keeps_alpha) *to++ = picture.alpha[pixel];
+    }
+    written = out->write_scanline(y, 0, OIIO::TypeDesc::UINT8, line.data());
+  }
+  written = written && out->close();
   const std::string error = out->geterror();
   if (!written) fail("write", path, error);
   return bytes;
@@ -218,7 +292,9 @@ std::string write_bytes(const fs::path& path, const Bytes& bytes) {
 
 }  // namespace
 
-Image read_image(const fs::path& path) {
+namespace {
+
+Picture read(const fs::path& path, bool keep_alpha) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) fail("read", path, "no such file");
   if (fs::is_directory(path, ignored)) fail("read", path, "it is a folder");
@@ -245,7 +321,7 @@ Image read_image(const fs::path& path) {
     const bool complete =
         in->read_image(0, 0, 0, spec.nchannels, OIIO::TypeDesc::FLOAT, data.get()) && !in->has_error();
     if (!complete) fail("read", path, in->geterror());
-    return to_upright_rgb(spec, data.get(), std::strcmp(in->format_name(), "bmp") == 0);
+    return to_upright(spec, data.get(), std::strcmp(in->format_name(), "bmp") == 0, keep_alpha);
   } catch (const std::bad_alloc&) {
     fail("read", path, "not enough memory for an image of this size");
   } catch (const std::length_error&) {  // from the GIF reader
@@ -253,7 +329,22 @@ Image read_image(const fs::path& path) {
   }
 }
 
+}  // namespace
+
+Image read_image(const fs::path& path) { return read(path, false).image; }
+Picture read_picture(const fs::path& path) { return read(path, true); }
+
+bool holds_alpha(const fs::path& path) {
+  const auto out = writer_for(path);
+  return out->supports("alpha") && !is_bmp(*out);
+}
+
 void write_image(const fs::path& path, const Image& image) {
+  write_picture(path, {.image = image, .alpha = {}});
+}
+
+void write_picture(const fs::path& path, const Picture& picture) {
+  const Image& image = picture.image;
   if (image.height < 1 || image.width < 1 ||
       image.rgb.size() !=
           3 * static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.width)) {
@@ -262,7 +353,7 @@ void write_image(const fs::path& path, const Image& image) {
              std::to_string(image.width) + " with " + std::to_string(image.rgb.size()) + " bytes");
   }
   // Encoded in memory first, so that every byte that reaches the disk is written, and checked, here.
-  const Bytes bytes = encode(path, image);
+  const Bytes bytes = encode(path, picture);
   fs::path temporary = path;  // hidden, so that find_images never sees it
   temporary.replace_filename("." + path.filename().string() + ".tmp" +
                              std::to_string(std::random_device{}()));

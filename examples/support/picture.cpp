@@ -7,9 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <iostream>
 
 #include "cnf/core/error.hpp"
+#include "support/font.hpp"
 
 namespace support {
 
@@ -201,14 +201,7 @@ class Pen {
 
 Image picture_grid(const std::vector<std::vector<Cell>>& rows, const PictureOptions& options) {
   using Align = OIIO::ImageBufAlgo::TextAlignX;
-  // OpenImageIO 2.5 looks into no folder below /usr/share/fonts by itself.
-  OIIO::attribute("font_searchpath", "/usr/share/fonts/truetype/dejavu");
-  const bool has_font = OIIO::ImageBufAlgo::text_size("x", smallest_font, options.font).defined();
-  if (!has_font) {
-    (void)OIIO::geterror();
-    std::cerr << "warning: no font " << options.font
-              << " found (Debian package fonts-dejavu-core); the picture has no captions\n";
-  }
+  const bool has_font = support::has_font(options.font, "the picture has no captions");
   const Layout layout = arrange(rows, options, has_font);
   if (layout.column_width.empty()) throw cnf::Error("picture_grid: expected at least one cell, got none");
 

@@ -40,10 +40,12 @@ CLI::Validator not_negative() {
   return checked_number("a number of at least 0", [](double v) { return std::isfinite(v) && v >= 0; });
 }
 
-void keep_memory() {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+void keep_memory(int largest) {
+  mallopt(M_MMAP_THRESHOLD, largest);
   mallopt(M_TRIM_THRESHOLD, 2047 << 20);
 }
+
+void give_back_memory() { malloc_trim(0); }
 
 int run_program(const std::string& name, int argc, char** argv,
                 const std::function<void(CLI::App&)>& add_commands) {

@@ -22,9 +22,12 @@ using cnf::training::Interrupted, cnf::training::interrupted, cnf::training::sto
 int run_program(const std::string& name, int argc, char** argv,
                 const std::function<void(CLI::App&)>& add_commands);
 
-/// Lets glibc keep large blocks: it would give them back to the system after every step, and fault them in
-/// again at the next. Done by run_program.
-void keep_memory();
+/// Lets glibc keep blocks up to this many bytes: it would give them back to the system after every step, and fault them
+/// in again at the next. Done by run_program, for all; a command whose images are larger than what it works with keeps
+/// less, so that an image is given back as soon as it is done with.
+void keep_memory(int largest = 1 << 30);
+/// Gives back what is kept.
+void give_back_memory();
 
 /// Checks of numbers that say what was expected: `--steps: expected a number above 0, got -3`.
 CLI::Validator positive();

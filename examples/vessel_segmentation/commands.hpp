@@ -9,5 +9,6 @@ void add_train(CLI::App& app);       // train.cpp
 void add_evaluate(CLI::App& app);    // evaluate.cpp
 void add_sample(CLI::App& app);      // sample.cpp
 void add_synthesize(CLI::App& app);  // synthesize.cpp
+void add_export(CLI::App& app);      // export.cpp
 
 }  // namespace vessel_segmentation

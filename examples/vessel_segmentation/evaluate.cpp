@@ -7,6 +7,7 @@
 
 #include "augment.hpp"
 #include "cnf/io/atomic_file.hpp"
+#include "cnf/metrics/components.hpp"
 #include "cnf/metrics/precision_recall.hpp"
 #include "cnf/metrics/reliability.hpp"
 #include "cnf/metrics/sample_summary.hpp"
@@ -45,13 +46,27 @@ struct Report {
   std::int64_t nonfinite = 0;
   cnf::metrics::PrecisionRecall pooled, whole_image;
   cnf::metrics::Reliability reliability{10};
-  std::vector<Confusion> draws;  // sample number i of every image, pooled
+  std::vector<Confusion> draws;         // sample number i of every image, pooled
+  cnf::metrics::Components components;  // of all samples, inside the field of view
 
   Confusion all_draws() const {
     Confusion sum;
     for (const auto& d : draws) sum += d;
     return sum;
   }
+};
+
+/// The part of a mask inside the field of view.
+cnf::metrics::Components components_inside(const Mask& mask, const Mask& field_of_view) {
+  auto inside = mask.on;
+  for (std::size_t i = 0; i < inside.size(); ++i) inside[i] = inside[i] && field_of_view.on[i];
+  return cnf::metrics::components(inside, mask.height, mask.width);
+}
+
+/// What the graders did.
+struct Graders {
+  std::optional<Confusion> second;  // against the first
+  cnf::metrics::Components first;   // of their masks
 };
 
 /// What a model says about one image.
@@ -84,6 +99,7 @@ Prediction predict(const AnyModel& model, const Fundus& image, const Options& o,
     }
     summary.add(values);
     report.draws[std::size_t(i)] += cnf::metrics::confusion(mask.on, image.label.on, image.field_of_view.on);
+    report.components += components_inside(mask, image.field_of_view);
     if (i < panel_samples) prediction.samples.push_back(std::move(mask));
   });
   const auto exact = model.probability(x);
@@ -125,6 +141,7 @@ nlohmann::ordered_json to_json(const Report& r) {
                               {"sample_precision", draws.precision()},
                               {"sample_recall", draws.recall()},
                               {"sample_f", draws.f()},
+                              {"sample_speck_share", r.components.share()},
                               {"calibration_error", r.reliability.expected_calibration_error()},
                               {"reliability", reliability},
                               {"nonfinite", r.nonfinite}};
@@ -135,19 +152,21 @@ nlohmann::ordered_json to_json(const Report& r) {
   return json;
 }
 
-void print(const std::vector<Report>& reports, const std::optional<Confusion>& human) {
-  fmt::print("\n{:<18} {:>10} {:>7} {:>10} {:>13} {:>10} {:>17} {:>22} {:>10}\n", "model", "parameters",
-             "max F", "threshold", "F per image", "bits/image", "", "samples: precision", "recall");
+void print(const std::vector<Report>& reports, const Graders& graders) {
+  fmt::print("\n{:<18} {:>10} {:>7} {:>10} {:>13} {:>10} {:>17} {:>22} {:>10} {:>10}\n", "model",
+             "parameters", "max F", "threshold", "F per image", "bits/image", "", "samples: precision",
+             "recall", "specks");
   for (const auto& r : reports) {
     const auto best = r.pooled.best();
     const auto draws = r.all_draws();
-    fmt::print("{:<18} {:>10} {:>7.3f} {:>10.3f} {:>13.3f} {:>10.0f} {:>17} {:>22.3f} {:>10.3f}\n", r.name,
-               r.parameters, best.f, best.threshold, r.f_per_image / r.images, r.bits / r.images,
-               r.likelihood, draws.precision(), draws.recall());
+    fmt::print("{:<18} {:>10} {:>7.3f} {:>10.3f} {:>13.3f} {:>10.0f} {:>17} {:>22.3f} {:>10.3f} {:>8.2f} %\n",
+               r.name, r.parameters, best.f, best.threshold, r.f_per_image / r.images, r.bits / r.images,
+               r.likelihood, draws.precision(), draws.recall(), 100 * r.components.share());
     if (r.iw_bits > 0) fmt::print("{:<18} {:>53.0f} {:>18}\n", "", r.iw_bits / r.images, "imp.-weighted");
     if (r.nonfinite > 0) fmt::print("{:<18} {} values in its samples are not finite\n", "", r.nonfinite);
   }
-  if (human)
+  fmt::print("{:<18} {:>116.2f} %\n", "first grader", 100 * graders.first.share());
+  if (const auto& human = graders.second)
     fmt::print("{:<18} {:>18.3f} {:>75.3f} {:>10.3f}\n", "second grader", human->f(), human->precision(),
                human->recall());
 }
@@ -261,7 +280,8 @@ void run(const Options& o) {
                        .draws = std::vector<Confusion>(std::size_t(o.samples))});
   }
 
-  std::optional<Confusion> human;
+  Graders graders;
+  auto& human = graders.second;
   std::vector<std::vector<support::Cell>> rows;
   for (std::size_t i = 0; i < files.size(); ++i) {
     support::stop_if_interrupted();
@@ -269,6 +289,7 @@ void run(const Options& o) {
     std::vector<Prediction> predictions;
     for (std::size_t m = 0; m < models.size(); ++m)
       predictions.push_back(predict(*models[m], image, o, long(i), device, reports[m]));
+    graders.first += components_inside(image.label, image.field_of_view);
     if (image.second) {
       if (!human) human.emplace();
       *human += cnf::metrics::confusion(image.second->on, image.label.on, image.field_of_view.on);
@@ -278,16 +299,17 @@ void run(const Options& o) {
     std::fflush(stdout);
   }
 
-  print(reports, human);
+  print(reports, graders);
   fmt::print(
       "\n{} images at scale {:g}; {} samples; F, precision and recall inside the field of view, images "
-      "pooled\n",
+      "pooled; specks: vessel pixels in connected parts of fewer than 10\n",
       files.size(), scale, o.samples);
   if (!o.json.empty()) {
     auto json = to_json(reports[0]);
     json["scale"] = scale;
     json["seed"] = o.seed;
     json["iw_draws"] = o.iw_draws;
+    json["grader_speck_share"] = graders.first.share();
     if (human) {
       json["human_precision"] = human->precision();
       json["human_recall"] = human->recall();

@@ -25,7 +25,9 @@ namespace fs = std::filesystem;
 using support::find_images;
 using support::Image;
 using support::read_image;
+using support::read_picture;
 using support::write_image;
+using support::write_picture;
 
 namespace {
 
@@ -358,4 +360,93 @@ TEST_CASE("find_images says in one sentence what is wrong with the folder") {
         "not a folder: " + (folder / "notes.txt").string());
   CHECK(error_of([&] { find_images(folder.path()); }) ==
         "no PNG, JPEG, BMP, TIFF or GIF images in folder " + folder.path().string());
+}
+
+namespace {
+
+support::Picture picture_of(Image image, Bytes alpha, bool grey, Bytes profile = {}) {
+  support::Picture picture;
+  picture.image = std::move(image);
+  picture.alpha = std::move(alpha);
+  picture.grey = grey;
+  picture.profile = std::move(profile);
+  return picture;
+}
+
+}  // namespace
+
+TEST_CASE("a picture keeps what its file says beside the colours") {
+  const TemporaryFolder folder;
+
+  const auto grey = read_picture(make_file<std::uint8_t>(folder / "grey.png", 1, 3, 1, {0, 128, 255}));
+  CHECK(grey.grey);
+  CHECK(grey.bits == 8);
+  CHECK(grey.alpha.empty());
+  CHECK(grey.image.rgb == Bytes{0, 0, 0, 128, 128, 128, 255, 255, 255});
+
+  const auto deep = read_picture(make_file<std::uint16_t>(folder / "deep.png", 1, 1, 3, {0, 32896, 65535}));
+  CHECK(!deep.grey);
+  CHECK(deep.bits == 16);
+  CHECK(deep.image.rgb == Bytes{0, 128, 255});
+
+  // colours below transparency stay; multiplied ones are divided again
+  const auto clear = read_picture(
+      make_file<std::uint8_t>(folder / "clear.png", 1, 2, 4, {10, 20, 30, 0, 200, 100, 50, 128}));
+  CHECK(clear.alpha == Bytes{0, 128});
+  CHECK(clear.image.rgb == Bytes{10, 20, 30, 200, 100, 50});
+  const auto multiplied = read_picture(make_file<std::uint8_t>(
+      folder / "multiplied.tif", 1, 1, 4, {100, 50, 25, 128}, 1, /*associated_alpha=*/true));
+  CHECK(multiplied.alpha == Bytes{128});
+  CHECK(std::abs(multiplied.image.rgb[0] - 199) <= 1);
+
+  // opaque everywhere is no transparency; a stored orientation holds for the alpha too
+  CHECK(read_picture(make_file<std::uint8_t>(folder / "opaque.png", 1, 1, 4, {1, 2, 3, 255})).alpha.empty());
+  const auto turned =
+      read_picture(make_file<std::uint8_t>(folder / "turned.tif", 1, 2, 2, {5, 0, 6, 255}, 6));
+  CHECK(turned.image.height == 2);
+  CHECK(turned.image.width == 1);
+  CHECK(turned.alpha == Bytes{0, 255});
+
+  // and comes back from a file of its own
+  for (const char* name : {"out.png", "out.tif"}) {
+    CAPTURE(name);
+    write_picture(folder / name, clear);
+    CHECK(read_picture(folder / name).alpha == clear.alpha);
+    CHECK(read_picture(folder / name).image.rgb == clear.image.rgb);
+    write_picture(folder / name, turned);
+    CHECK(read_picture(folder / name).grey);
+    CHECK(read_picture(folder / name).alpha == turned.alpha);
+    CHECK(support::holds_alpha(folder / name));
+  }
+  CHECK(!support::holds_alpha("a.jpg"));
+  CHECK(!support::holds_alpha("a.bmp"));
+  write_picture(folder / "white.bmp", picture_of({1, 1, {100, 100, 100}}, {51}, true));
+  CHECK(read_image(folder / "white.bmp").rgb == Bytes{224, 224, 224});  // 100 * 0.2 + 255 * 0.8
+  CHECK(error_of([&] { support::holds_alpha("a.gif"); }) ==
+        "cannot write a.gif: unknown image format '.gif' (use .png, .jpg, .bmp or .tif)");
+}
+
+TEST_CASE("a colour profile is kept where its colours are the picture's") {
+  const TemporaryFolder folder;
+  const auto profile_for = [](const std::string& space) {
+    Bytes profile(160, 7);
+    std::copy(space.begin(), space.end(), profile.begin() + 16);
+    profile[0] = profile[1] = profile[2] = 0, profile[3] = 160;  // its size
+    const std::string signature = "acsp";
+    std::copy(signature.begin(), signature.end(), profile.begin() + 36);
+    return profile;
+  };
+  const auto rgb = profile_for("RGB "), grey = profile_for("GRAY"), cmyk = profile_for("CMYK");
+  const Image colour{1, 1, {1, 2, 3}};
+  for (const char* name : {"a.tif", "a.jpg"}) {
+    CAPTURE(name);
+    write_picture(folder / name, picture_of(colour, {}, false, rgb));
+    CHECK(read_picture(folder / name).profile == rgb);
+    write_picture(folder / name, picture_of(colour, {}, false, cmyk));
+    CHECK(read_picture(folder / name).profile.empty());
+  }
+  write_picture(folder / "a.tif", picture_of(colour, {}, true, grey));
+  CHECK(read_picture(folder / "a.tif").profile == grey);
+  write_picture(folder / "a.tif", picture_of(colour, {}, true, rgb));
+  CHECK(read_picture(folder / "a.tif").profile.empty());
 }

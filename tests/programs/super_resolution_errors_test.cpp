@@ -123,7 +123,7 @@ TEST_CASE("command lines that say something wrong are answered with what was wro
                  {super_resolution_command({"train", "--out", out}), {"--data"}},
                  {super_resolution_command({"train", "--data", data}), {"--out"}},
                  {train({"--stpes", "3"}), {"--stpes"}},
-                 {train({"--config", "huge"}), {"--config", "huge", "small", "paper"}},
+                 {train({"--config", "huge"}), {"--config", "huge", "small", "base", "paper"}},
                  {train({"--model", "vae"}), {"--model", "vae", "cnf", "factorised"}},
                  {train({"--steps", "-3"}), {"--steps", "above 0", "-3"}},
                  {train({"--steps", "many"}), {"--steps", "many"}},

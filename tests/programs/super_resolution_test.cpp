@@ -3,8 +3,10 @@
 
 #include <OpenImageIO/imageio.h>
 
+#include <chrono>
 #include <limits>
 #include <sstream>
+#include <thread>
 
 #include "cnf/io/checkpoint.hpp"
 #include "support/doctest.hpp"
@@ -230,10 +232,14 @@ TEST_CASE("evaluation: the numbers, the same whenever it is run, and a picture w
        {std::tuple{one, trained().cnf, "bound"}, std::tuple{baseline, trained().factorised, "exact"}}) {
     CAPTURE(likelihood);
     CHECK(keys_of(report) == std::set<std::string>{"images", "bpd", "bpd_stderr", "likelihood", "psnr_y",
-                                                   "ssim_y", "parameters", "nonfinite"});
+                                                   "ssim_y", "speck_share", "low_resolution_psnr",
+                                                   "parameters", "nonfinite"});
     const std::set<std::string> rows{"bicubic", "0", "0.5", "1"};
     CHECK(keys_of(report["psnr_y"]) == rows);
-    CHECK(keys_of(report["ssim_y"]) == rows);
+    for (const char* quality : {"ssim_y", "speck_share", "low_resolution_psnr"})
+      CHECK(keys_of(report[quality]) == rows);
+    CHECK(report["speck_share"]["bicubic"] == 0);
+    CHECK(report["low_resolution_psnr"]["bicubic"] > report["low_resolution_psnr"]["1"]);
     CHECK(report["images"] == 3);
     CHECK(report["nonfinite"] == 0);
     CHECK(report["likelihood"].get<std::string>().starts_with(likelihood));
@@ -333,18 +339,131 @@ TEST_CASE("one image in any kind of file gives one sample; the smallest has two 
   for (const auto& done : run_all(command_lines)) REQUIRE_MESSAGE(done.status == 0, done.err);
   const auto bytes = [&](const std::string& name) { return content(folder / ("2x-" + name + ".png")); };
   for (const char* name : {"rgba.png", "rgb16.png", "rgba16.tif"}) CHECK(bytes(name) == bytes("rgb.png"));
-  for (const char* name : {"grey.png", "grey16.png"}) CHECK(bytes(name) == bytes("grey3.png"));
+  CHECK(bytes("grey16.png") == bytes("grey.png"));
   CHECK(bytes("grey3.png") != bytes("rgb.png"));
   const auto smallest = support::read_image(folder / "2x-smallest.png.png");
   CHECK(smallest.height == 4);
   CHECK(smallest.width == 4);
 }
 
+TEST_CASE("an enlargement keeps what its photograph has: one channel, transparency; the rest is said") {
+  const TemporaryFolder folder;
+  const auto colour = photograph(12, 14, 1);
+  write_channels<std::uint8_t>(folder / "grey.png", photograph(12, 14, 1, /*grey=*/true), 1);
+  support::Picture clear{.image = colour, .alpha = std::vector<std::uint8_t>(12 * 14, 255)};
+  for (std::size_t i = 0; i < 6 * 14; ++i) clear.alpha[i] = 40;
+  support::write_picture(folder / "clear.png", clear);
+  support::write_image(folder / "opaque.png", colour);
+  write_channels<std::uint16_t>(folder / "deep.png", colour, 3);
+  const auto done = run_all({sampling(trained().cnf, folder / "grey.png", folder / "2x-grey.png"),
+                             sampling(trained().cnf, folder / "clear.png", folder / "2x-clear.png"),
+                             sampling(trained().cnf, folder / "opaque.png", folder / "2x-opaque.png"),
+                             sampling(trained().cnf, folder / "deep.png", folder / "2x-deep.png"),
+                             sampling(trained().cnf, folder / "clear.png", folder / "2x-clear.bmp")});
+  for (const auto& d : done) REQUIRE_MESSAGE(d.status == 0, d.err);
+
+  const auto grey = support::read_picture(folder / "2x-grey.png");
+  CHECK(grey.grey);
+  CHECK(grey.image.width == 28);
+  const auto enlarged = support::read_picture(folder / "2x-clear.png");
+  REQUIRE(enlarged.alpha.size() == 24 * 28);
+  CHECK(enlarged.alpha[0] == 40);
+  CHECK(enlarged.alpha[24 * 28 - 1] == 255);
+  CHECK(enlarged.image.rgb ==
+        support::read_image(folder / "2x-opaque.png").rgb);  // its colours know nothing of it
+  CHECK(contains(done[3].out, "deep.png has 16 bits a channel; its enlargement has 8"));
+  CHECK(!contains(done[2].out, "bits a channel"));
+  CHECK(contains(done[4].out, "clear.png is transparent in parts, which 2x-clear.bmp can't hold"));
+  CHECK(support::read_picture(folder / "2x-clear.bmp").alpha.empty());
+}
+
+TEST_CASE("without --output enlargements lie beside their photographs and overwrite nothing") {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "more");
+  support::write_image(folder / "a.png", photograph(6, 8, 1));
+  support::write_image(folder / "more" / "b.jpg", photograph(6, 8, 2));
+  write_text(folder / "a-2x.png", "mine");
+  const auto beside = [&](const Arguments& more) {
+    Arguments all{"sample", "--checkpoint", trained().cnf,    "--threads",
+                  "1",      "--input",      folder / "a.png", folder / "more" / "b.jpg"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(super_resolution_command(all));
+  };
+  const auto done = beside({});
+  REQUIRE_MESSAGE(done.status == 0, done.err);
+  CHECK(names_in(folder.path()) ==
+        std::set<std::string>{"a.png", "a-2x.png", "a-2x.2.png", "more/b.jpg", "more/b-2x.png"});
+  CHECK(content(folder / "a-2x.png") == "mine");
+  CHECK(support::read_image(folder / "a-2x.2.png").width == 16);
+
+  const auto two_into_one = beside({"--output", folder / "c.png"});
+  CHECK(two_into_one.status == 2);
+  CHECK(contains(two_into_one.err, "expected one --input for --output, got 2"));
+}
+
+TEST_CASE("tiles change nothing; Ctrl-C between two of them leaves no file") {
+  const TemporaryFolder folder;
+  support::write_image(folder / "a.png", photograph(70, 90, 1));
+  const auto done =
+      run_all({sampling(trained().cnf, folder / "a.png", folder / "whole.png"),
+               sampling(trained().cnf, folder / "a.png", folder / "tiles.png", {"--tile", "16"}),
+               sampling(trained().factorised, folder / "a.png", folder / "whole-f.png"),
+               sampling(trained().factorised, folder / "a.png", folder / "tiles-f.png", {"--tile", "16"}),
+               sampling(trained().cnf, folder / "a.png", folder / "bad.png", {"--tile", "8"})});
+  for (std::size_t i = 0; i < 4; ++i) REQUIRE_MESSAGE(done[i].status == 0, done[i].err);
+  CHECK(!contains(done[1].out, "%"));  // this is no terminal
+  for (const std::string end : {".png", "-f.png"})
+    CHECK(largest_difference(support::read_image(folder / ("whole" + end)),
+                             support::read_image(folder / ("tiles" + end))) <= 1);
+  CHECK(done[4].status == 2);
+  CHECK(contains(done[4].err, "--tile: expected 0 or at least 16 pixels, got 8"));
+
+  support::write_image(folder / "large.png", photograph(1200, 1200, 1));
+  Process process(sampling(trained().cnf, folder / "large.png", folder / "never.png"));
+  std::this_thread::sleep_for(std::chrono::seconds(3));
+  process.interrupt();
+  const auto stopped = process.wait();
+  CHECK(stopped.status == 130);
+  CHECK(stopped.err.empty());
+  CHECK(!fs::exists(folder / "never.png"));
+  for (const auto& name : names_in(folder.path())) CHECK(!contains(name, "tmp"));
+}
+
+TEST_CASE("an exported model is small, and samples as the one that it was") {
+  const TemporaryFolder folder;
+  support::write_image(folder / "a.png", photograph(20, 20, 1));
+  const auto exported = run(super_resolution_command(
+      {"export", "--checkpoint", trained().cnf, "--output", folder / "small.safetensors"}));
+  REQUIRE_MESSAGE(exported.status == 0, exported.err);
+  CHECK(contains(exported.out, "521236 parameters"));
+  CHECK(fs::file_size(folder / "small.safetensors") < 1'150'000);
+  const auto file = cnf::io::read_safetensors(folder / "small.safetensors");
+  for (const auto& [name, tensor] : file.tensors) {
+    CAPTURE(name);
+    CHECK(!contains(name, ":"));
+    CHECK(tensor.dtype == cnf::io::DType::bf16);
+  }
+  CHECK(file.metadata.at("step") == "20");
+  CHECK(!file.metadata.contains("adam_step"));
+  for (const auto& done :
+       run_all({sampling(trained().cnf, folder / "a.png", folder / "before.png", {"--temperature", "0"}),
+                sampling(folder / "small.safetensors", folder / "a.png", folder / "after.png",
+                         {"--temperature", "0"})}))
+    REQUIRE_MESSAGE(done.status == 0, done.err);
+  CHECK(largest_difference(support::read_image(folder / "before.png"),
+                           support::read_image(folder / "after.png")) <= 8);
+}
+
 TEST_CASE("describe: the paper's numbers of parameters, and rows that add up to them") {
   const auto done =
       run_all({super_resolution_command({"describe", "--config", "paper"}),
-               super_resolution_command({"describe", "--config", "paper", "--model", "factorised"})});
+               super_resolution_command({"describe", "--config", "paper", "--model", "factorised"}),
+               super_resolution_command({"describe", "--config", "base"}),
+               super_resolution_command({"describe", "--config", "base", "--model", "factorised"})});
   for (const auto& d : done) REQUIRE_MESSAGE(d.status == 0, d.err);
+  const auto base = millions_in(done[2].out), base_factorised = millions_in(done[3].out);
+  CHECK(std::abs(base[0] - 7.4) <= 0.05);
+  CHECK(std::abs(base_factorised[0] / base[0] - 1) < 0.02);
   const auto flow = millions_in(done[0].out), factorised = millions_in(done[1].out);
   REQUIRE(flow.size() == 3);
   REQUIRE(factorised.size() == 3);

@@ -23,6 +23,7 @@ struct Repeat {
     static constexpr bool keeps_shape = std::is_same_v<typename one::output, In> && one::latents::count == 0;
     static constexpr bool valid = positive && one::valid && keeps_shape;
     static constexpr bool volume_preserving = one::volume_preserving;
+    static constexpr bool tiled = runs_in_tiles<one>();
     static constexpr long parameters = K * one::parameters;
     static constexpr long multiply_adds = K * one::multiply_adds;
 
@@ -58,13 +59,13 @@ struct Repeat {
     }
 
     template <class Watch = NoWatch>
-    Result forward(const Batch<B, In>& x, const Maps<B, F>& features, const Watch& watch = {}) const {
+    Result forward(Batch<B, In> x, const Maps<B, F>& features, const Watch& watch = {}) const {
       if constexpr (detail::can_rebuild<Bound, Watch, Batch<B, In>, Maps<B, F>>)
         if (rebuilt && B::gradients_enabled()) return B::rebuilt_backward(*this, x, features);
-      Result all{.y = x};
+      Result all{.y = std::move(x)};
       std::vector<decltype(all.log_det)> log_dets;
       for (int k = 0; k < K; ++k) {
-        auto step = forward_watched<L>(layers[std::size_t(k)], all.y, features, watch.inside(k));
+        auto step = forward_watched<L>(layers[std::size_t(k)], std::move(all.y), features, watch.inside(k));
         all.y = std::move(step.y);
         log_dets.push_back(std::move(step.log_det));
       }
@@ -78,11 +79,10 @@ struct Repeat {
     }
 
     template <class Undo = ByInverse>
-    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>& none, const Maps<B, F>& features,
+    Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>& none, const Maps<B, F>& features,
                          const Undo& undo = {}) const {
-      auto x = y;
-      for (std::size_t k = K; k-- > 0;) x = undone(layers[k], x, none, features, undo);
-      return x;
+      for (std::size_t k = K; k-- > 0;) y = undone(layers[k], std::move(y), none, features, undo);
+      return y;
     }
   };
 };

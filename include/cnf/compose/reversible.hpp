@@ -49,17 +49,17 @@ struct Reversible {
         : layer(scope.rebuilt()), module(&scope.module()), precision(scope.networks()) {}
 
     template <class Watch = NoWatch>
-    Result forward(const Batch<B, In>& x, const Maps<B, F>& features, const Watch& watch = {}) const {
+    Result forward(Batch<B, In> x, const Maps<B, F>& features, const Watch& watch = {}) const {
       if constexpr (detail::can_rebuild<Bound, Watch, Batch<B, In>, Maps<B, F>>)
         if (B::gradients_enabled()) return B::rebuilt_backward(*this, x, features);
-      auto result = forward_watched<L>(layer, x, features, watch);
+      auto result = forward_watched<L>(layer, std::move(x), features, watch);
       return {.y = std::move(result.y), .log_det = std::move(result.log_det)};
     }
 
     template <class Undo = ByInverse>
-    Batch<B, In> inverse(const Batch<B, Out>& y, const Maps<B, Latents<>>& none, const Maps<B, F>& features,
+    Batch<B, In> inverse(Batch<B, Out> y, const Maps<B, Latents<>>& none, const Maps<B, F>& features,
                          const Undo& undo = {}) const {
-      return undone(layer, y, none, features, undo);
+      return undone(layer, std::move(y), none, features, undo);
     }
   };
 };

@@ -47,6 +47,7 @@ struct Chain<I, In, F, L, Rest...> {
   using latents = join_t<typename here::latents, typename rest::latents>;
   static constexpr bool valid = here::valid && rest::valid;
   static constexpr bool volume_preserving = here::volume_preserving && rest::volume_preserving;
+  static constexpr bool tiled = runs_in_tiles<here>() && rest::tiled;
   static constexpr long parameters = here::parameters + rest::parameters;
   static constexpr long multiply_adds = here::multiply_adds + rest::multiply_adds;
 
@@ -72,12 +73,11 @@ struct Links {
   explicit Links(Scope<B>) {}
 
   template <class Result, class Watch>
-  Result forward(const Batch<B, In>& x, const Maps<B, F>&, const Watch&) const {
-    return {.y = x};
+  Result forward(Batch<B, In> x, const Maps<B, F>&, const Watch&) const {
+    return {.y = std::move(x)};
   }
   template <class Undo>
-  Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&,
-                       const Undo&) const {
+  Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>&, const Undo&) const {
     return y;
   }
 };
@@ -105,17 +105,17 @@ struct Links<B, I, In, F, L, Rest...> {
   explicit Links(Scope<B> scope) : layer(scope.child(I)), next(scope) {}
 
   template <class Result, class Watch>
-  Result forward(const Batch<B, In>& x, const Maps<B, F>& features, const Watch& watch) const {
+  Result forward(Batch<B, In> x, const Maps<B, F>& features, const Watch& watch) const {
     if constexpr (std::is_same_v<Watch, NoWatch> && works_with<bound_t<L, B, In, F>, Next, Batch<B, In>>) {
-      auto both = layer.forward_with(next.layer, x);
+      auto both = layer.forward_with(next.layer, std::move(x));
       using Then = typename decltype(next.next)::Result;
       auto then = next.next.template forward<Then>(decltype(Then::y)(std::move(both.y)), features, watch);
       return {.y = std::move(then.y),
               .log_det = std::move(both.log_det) + std::move(then.log_det),
               .latents = std::move(then.latents)};
     } else {
-      auto first = forward_watched<L>(layer, x, features, watch.inside(I));
-      auto then = next.template forward<typename Next::Result>(first.y, features, watch);
+      auto first = forward_watched<L>(layer, std::move(x), features, watch.inside(I));
+      auto then = next.template forward<typename Next::Result>(std::move(first.y), features, watch);
       return {.y = std::move(then.y),
               .log_det = std::move(first.log_det) + std::move(then.log_det),
               .latents = joined(std::move(first.latents), std::move(then.latents))};
@@ -123,15 +123,18 @@ struct Links<B, I, In, F, L, Rest...> {
   }
 
   template <class List, class Y, class Undo>
-  Batch<B, In> inverse(const Y& y, const Maps<B, List>& latents, const Maps<B, F>& features,
-                       const Undo& undo) const {
+  Batch<B, In> inverse(Y y, Maps<B, List> latents, const Maps<B, F>& features, const Undo& undo) const {
     constexpr int mine = here::latents::count;
     using after = typename Chain<I + 1, typename here::output, F, Rest...>::latents;
     if constexpr (std::is_same_v<Undo, ByInverse> && undone_with<bound_t<L, B, In, F>, Next, Batch<B, In>>)
-      return layer.inverse_with(next.layer, next.next.inverse(y, latents, features, undo));
-    else
-      return undone(layer, next.inverse(y, stretch<after, mine>(latents), features, undo),
-                    stretch<typename here::latents, 0>(latents), features, undo);
+      return layer.inverse_with(next.layer,
+                                next.next.inverse(std::move(y), std::move(latents), features, undo));
+    else {
+      auto emitted = stretch<typename here::latents, 0>(std::move(latents));
+      return undone(layer,
+                    next.inverse(std::move(y), stretch<after, mine>(std::move(latents)), features, undo),
+                    std::move(emitted), features, undo);
+    }
   }
 };
 
@@ -158,16 +161,15 @@ struct Sequential {
     explicit Bound(Scope<B> scope) : links(scope) {}
 
     template <class Watch = NoWatch>
-    Forward<B, Sequential, In, F> forward(const Batch<B, In>& x, const Maps<B, F>& features,
+    Forward<B, Sequential, In, F> forward(Batch<B, In> x, const Maps<B, F>& features,
                                           const Watch& watch = {}) const {
-      return links.template forward<Forward<B, Sequential, In, F>>(x, features, watch);
+      return links.template forward<Forward<B, Sequential, In, F>>(std::move(x), features, watch);
     }
 
     template <class Undo = ByInverse>
-    Batch<B, In> inverse(const Batch<B, typename On<In, F>::output>& y,
-                         const Maps<B, typename On<In, F>::latents>& latents, const Maps<B, F>& features,
-                         const Undo& undo = {}) const {
-      return links.inverse(y, latents, features, undo);
+    Batch<B, In> inverse(Batch<B, typename On<In, F>::output> y, Maps<B, typename On<In, F>::latents> latents,
+                         const Maps<B, F>& features, const Undo& undo = {}) const {
+      return links.inverse(std::move(y), std::move(latents), features, undo);
     }
   };
 };

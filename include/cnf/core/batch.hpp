@@ -97,9 +97,9 @@ Maps<B, join_t<L0, L1>> joined(Maps<B, L0> a, Maps<B, L1> b) {
 }
 
 template <class List, int First, class B, class All>
-Maps<B, List> stretch(const Maps<B, All>& all) {
+Maps<B, List> stretch(Maps<B, All>&& all) {
   Maps<B, List> some;
-  for (std::size_t i = 0; i < some.data.size(); ++i) some.data[i] = all.data[First + i];
+  for (std::size_t i = 0; i < some.data.size(); ++i) some.data[i] = std::move(all.data[First + i]);
   return some;
 }
 

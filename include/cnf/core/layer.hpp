@@ -29,22 +29,26 @@
 // Promises: forward (data -> latent) is a bijection from In to output and latents together, for every fixed
 // F; inverse undoes it; log_det is log|det d(output, latents)/dx| in nats, one number per sample (or one for
 // all); samples don't influence each other. testing/check_layer.hpp checks them. Bound's scope registers
-// parameters under dotted names. A bound layer may also offer forward_with(next, x) -> {y, log_det} and
+// parameters under dotted names. forward and inverse may take their arguments by value: what nobody else holds, they may
+// change in place. A bound layer may also offer forward_with(next, x) -> {y, log_det} and
 // inverse_with(next, y) -> x, for a bound layer after it with which it can be one operation: Sequential then calls
 // those.
 #pragma once
 
 #include <concepts>
+#include <utility>
 
 #include "cnf/core/batch.hpp"
 #include "cnf/core/diagnostics.hpp"
 #include "cnf/core/initial.hpp"
 #include "cnf/core/scope.hpp"
+#include "cnf/core/tiles.hpp"
 
 namespace cnf {
 
 /// Defaults for a layer that keeps its shape: derive `On` from it and override what differs. `check()` holds
-/// the layer's own static_assert sentences, `valid` the same conditions without a message. multiply_adds is
+/// the layer's own static_assert sentences, `valid` the same conditions without a message; `tiled`: whether its networks, if it
+/// has any, run in tiles over large images (core/tiles.hpp). multiply_adds is
 /// per sample, 0 for dynamic shapes.
 template <class In>
 struct Elementwise {
@@ -52,6 +56,7 @@ struct Elementwise {
   using latents = Latents<>;
   static constexpr bool valid = true;
   static constexpr bool volume_preserving = false;
+  static constexpr bool tiled = true;
   static constexpr long parameters = 0;
   static constexpr long multiply_adds = 0;
   static consteval bool check() { return true; }
@@ -135,11 +140,11 @@ struct NoWatch {
 
 /// Runs one layer under a watch; compositions pass the watch on to their parts.
 template <class Spec, class Layer, class X, class Maps, class Watch>
-auto forward_watched(const Layer& layer, const X& x, const Maps& features, const Watch& watch) {
-  if constexpr (requires { layer.forward(x, features, watch); }) {
-    return layer.forward(x, features, watch);
+auto forward_watched(const Layer& layer, X&& x, const Maps& features, const Watch& watch) {
+  if constexpr (requires { layer.forward(std::forward<X>(x), features, watch); }) {
+    return layer.forward(std::forward<X>(x), features, watch);
   } else {
-    auto result = layer.forward(x, features);
+    auto result = layer.forward(std::forward<X>(x), features);
     watch.template saw<Spec>(result);
     return result;
   }
@@ -160,18 +165,20 @@ concept can_rebuild = std::is_same_v<Watch, NoWatch> &&
 /// Undoes one layer by its inverse.
 struct ByInverse {
   template <class Layer, class Y, class Emitted, class Maps>
-  auto operator()(const Layer& layer, const Y& y, const Emitted& latents, const Maps& features) const {
-    return layer.inverse(y, latents, features);
+  auto operator()(const Layer& layer, Y&& y, Emitted&& latents, const Maps& features) const {
+    return layer.inverse(std::forward<Y>(y), std::forward<Emitted>(latents), features);
   }
 };
 
 /// Undoes one layer by `undo`; compositions pass it on to their parts, the last one first.
 template <class Layer, class Y, class Emitted, class Maps, class Undo>
-auto undone(const Layer& layer, const Y& y, const Emitted& latents, const Maps& features, const Undo& undo) {
-  if constexpr (requires { layer.inverse(y, latents, features, undo); })
-    return layer.inverse(y, latents, features, undo);
+auto undone(const Layer& layer, Y&& y, Emitted&& latents, const Maps& features, const Undo& undo) {
+  if constexpr (requires {
+                  layer.inverse(std::forward<Y>(y), std::forward<Emitted>(latents), features, undo);
+                })
+    return layer.inverse(std::forward<Y>(y), std::forward<Emitted>(latents), features, undo);
   else
-    return undo(layer, y, latents, features);
+    return undo(layer, std::forward<Y>(y), std::forward<Emitted>(latents), features);
 }
 
 }  // namespace cnf

@@ -83,6 +83,14 @@ class Scope {
     return part;
   }
 
+  /// The scope of networks that run in tiles of this side; 0: of one that the backend chooses.
+  Scope tiled(long side) const {
+    Scope part = *this;
+    part.tile_ = side;
+    return part;
+  }
+  long tile() const { return tile_; }
+
   /// The precision in which networks compute.
   const typename B::Precision& networks() const { return networks_; }
 
@@ -124,6 +132,7 @@ class Scope {
   typename B::Precision networks_;
   std::shared_ptr<Conditions<B>> conditions_;
   int map_ = -1;
+  long tile_ = 0;
   bool rebuilt_ = false, blank_ = false;
 };
 

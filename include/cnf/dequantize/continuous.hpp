@@ -43,7 +43,7 @@ struct Continuous {
     Dequantized<B, Target> dequantize(const Batch<B, Target>& y, const Maps<B, F>&, const NoiseRows&) const {
       return {y, B::constant(0.0, y.data)};
     }
-    Batch<B, Target> quantize(const Batch<B, Target>& v) const { return v; }
+    Batch<B, Target> quantize(Batch<B, Target> v) const { return v; }
   };
 };
 

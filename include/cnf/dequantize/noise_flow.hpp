@@ -55,6 +55,7 @@ struct NoiseFlowOn : Elementwise<Target> {
   static constexpr bool keeps_shape =
       std::is_same_v<typename flow::output, Target> && flow::latents::count == 0;
   static constexpr bool valid = flow::valid && keeps_shape;
+  static constexpr bool tiled = runs_in_tiles<flow>();
   static constexpr long parameters = flow::parameters;
   static constexpr long multiply_adds = flow::multiply_adds;
 

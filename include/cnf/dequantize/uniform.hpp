@@ -31,15 +31,21 @@ struct Uniform {
     Dequantized<B, Target> dequantize(const Batch<B, Target>& given, const Maps<B, F>&,
                                       const NoiseRows& rows) const {
       const Batch<B, Target> y(in_alphabet<B>(given.data, levels));
-      const auto u = noise_batch<B>(rows, Stream::dequantization, 0, Distribution::uniform, 1,
-                                    sizes_of<B>(y.data), y.data);
+      auto u = noise_batch<B>(rows, Stream::dequantization, 0, Distribution::uniform, 1, sizes_of<B>(y.data),
+                              y.data);
       const double dimensions = double(Target::channels) * double(y.area());
-      return {Batch<B, Target>(detail::placed_in_bin<B>(y.data, u, levels)),
+      return {Batch<B, Target>(by_bands<B>(std::move(u),
+                                           [&](const auto& part, const Window& window) {
+                                             return detail::placed_in_bin<B>(B::window(y.data, window), part,
+                                                                             levels);
+                                           })),
               B::constant(-dimensions * Bits * std::numbers::ln2, y.data)};
     }
 
-    Batch<B, Target> quantize(const Batch<B, Target>& v) const {
-      return Batch<B, Target>(detail::bin_of<B>(v.data, levels));
+    Batch<B, Target> quantize(Batch<B, Target> v) const {
+      return Batch<B, Target>(by_bands<B>(std::move(v.data), [](const auto& part, const Window&) {
+        return detail::bin_of<B>(part, levels);
+      }));
     }
   };
 };

@@ -14,6 +14,7 @@
 #include <bit>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -122,15 +123,17 @@ inline std::string architecture_of(const std::filesystem::path& path) {
   return architecture_of(SafetensorsReader(path));
 }
 
+/// `dtype`: of the stored numbers, where it is not the model's own; bf16 makes a file of half the size, to hand on.
 template <class Spec, class B>
 void save_checkpoint(const std::filesystem::path& path, const Model<Spec, B>& model,
-                     CheckpointExtras extras = {}) {
+                     CheckpointExtras extras = {}, std::optional<DType> dtype = {}) {
   Safetensors file{std::move(extras.metadata), std::move(extras.tensors)};
   file.metadata["architecture"] = describe<Spec>();
   file.metadata["cnf"] = CNF_VERSION;
   B::for_each_parameter(model, [&](const std::string& name, const typename B::Parameter& p) {
     const auto sizes = B::sizes(p);
-    file.tensors[name] = encode_tensor(B::to_host(p), {sizes.begin(), sizes.end()}, B::dtype(p));
+    file.tensors[name] =
+        encode_tensor(B::to_host(p), {sizes.begin(), sizes.end()}, dtype.value_or(B::dtype(p)));
   });
   write_safetensors(path, file);
 }

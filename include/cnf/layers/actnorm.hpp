@@ -35,36 +35,39 @@ struct ActNorm {
           bias(scope.parameter("bias", {In::channels}, initial::zeros)),
           initialised(scope.buffer("initialised", {1}, initial::zeros)) {}
 
-    Forward<B, ActNorm, In, F> forward(const Batch<B, In>& x, const Maps<B, F>&) const {
+    Forward<B, ActNorm, In, F> forward(Batch<B, In> x, const Maps<B, F>&) const {
       initialise(x);
       const auto s = B::vector(log_scale);
-      return {.y = Batch<B, In>(B::channel_affine(x.data, B::exp(s), B::exp(s) * B::vector(bias))),
-              .log_det = double(x.area()) * B::total(s)};
+      const double area = double(x.area());
+      return {.y = Batch<B, In>(B::channel_affine(std::move(x.data), B::exp(s), B::exp(s) * B::vector(bias))),
+              .log_det = area * B::total(s)};
     }
 
-    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
+    Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
       expect_initialised();
-      return Batch<B, In>(B::channel_affine(y.data, B::exp(-B::vector(log_scale)), -B::vector(bias)));
+      return Batch<B, In>(
+          B::channel_affine(std::move(y.data), B::exp(-B::vector(log_scale)), -B::vector(bias)));
     }
 
     /// This layer and the mixing of channels after it as one affine map per pixel, where a backend has that; and its
     /// inverse.
     template <class Mixing>
-    auto forward_with(const Mixing& next, const Batch<B, In>& x) const requires requires {
+    auto forward_with(const Mixing& next, Batch<B, In> x) const requires requires {
       B::normalised_mix(x.data, log_scale, bias, next.weight.dense(), 1.0);
     }
     {
       initialise(x);
-      return B::normalised_mix(x.data, log_scale, bias, next.weight.dense(), double(x.area()));
+      const double area = double(x.area());
+      return B::normalised_mix(std::move(x.data), log_scale, bias, next.weight.dense(), area);
     }
     template <class Mixing>
-    auto inverse_with(const Mixing& next, const Batch<B, In>& y) const requires requires {
+    auto inverse_with(const Mixing& next, Batch<B, In> y) const requires requires {
       next.weight.dense();
       B::normalised_unmix(y.data, log_scale, bias, next.weight);
     }
     {
       expect_initialised();
-      return Batch<B, In>(B::normalised_unmix(y.data, log_scale, bias, next.weight));
+      return Batch<B, In>(B::normalised_unmix(std::move(y.data), log_scale, bias, next.weight));
     }
 
     bool is_initialised() const {

@@ -23,23 +23,21 @@ struct AdditiveCoupling {
     using Base = detail::CouplingBound<B, Net, In, F, On<In, F>, 1>;
     using Base::Base;
 
-    Forward<B, AdditiveCoupling, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
-      if constexpr (detail::couples_at_once<B>) {
-        const auto [whole, z1] = Base::forked(z);
-        return {.y = Batch<B, In>(
-                    B::coupled(whole.data, Base::net(z1, features.template condition<In>()).data, 1).y)};
-      } else {
-        const auto z1 = Base::second(z);
-        return {.y = Batch<B, In>(B::concat(Base::first(z).data + Base::raw(z1, features), z1.data))};
-      }
+    Forward<B, AdditiveCoupling, In, F> forward(Batch<B, In> z, const Maps<B, F>& features) const {
+      if (Base::net.in_tiles(z.data))
+        return {.y = Base::by_tiles(std::move(z), features, [](const Tensor& part, const Tensor& raw) {
+                  return coupled(part, raw);
+                })};
+      const auto [whole, z1] = Base::forked(z);
+      return {.y = Batch<B, In>(coupled(whole.data, Base::net(z1, features.template condition<In>()).data))};
     }
 
-    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
-      const auto y1 = Base::second(y);
-      if constexpr (detail::couples_at_once<B>)
-        if (!B::gradients_enabled())
-          return Batch<B, In>(B::uncoupled(y.data, Base::net(y1, features.template condition<In>()).data, 1));
-      return Batch<B, In>(B::concat(Base::first(y).data - Base::raw(y1, features), y1.data));
+    Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
+      if (Base::net.in_tiles(y.data))
+        return Base::by_tiles(std::move(y), features,
+                              [](const Tensor& part, const Tensor& raw) { return uncoupled(part, raw); });
+      return Batch<B, In>(
+          uncoupled(y.data, Base::net(Base::second(y), features.template condition<In>()).data));
     }
 
     /// x from y, and forward again, with one run of the network (compose/reversible.hpp).
@@ -50,6 +48,22 @@ struct AdditiveCoupling {
       const auto z0 = leaf([&] { return Batch<B, typename Base::Changed>(Base::first(y).data - t); });
       return std::pair(std::array{z0.data, z1.data}, Forward<B, AdditiveCoupling, In, F>{
                                                          .y = Batch<B, In>(B::concat(z0.data + t, z1.data))});
+    }
+
+   private:
+    using Tensor = typename B::Tensor;
+
+    /// Pixel by pixel: y from z and what the network says, and z from y.
+    static Tensor coupled(const Tensor& z, const Tensor& raw) {
+      if constexpr (detail::couples_at_once<B>)
+        return B::coupled(z, raw, 1).y;
+      else
+        return B::concat(Base::first_of(z) + B::to_state(raw, z), Base::second_of(z));
+    }
+    static Tensor uncoupled(const Tensor& y, const Tensor& raw) {
+      if constexpr (detail::couples_at_once<B>)
+        if (!B::gradients_enabled()) return B::uncoupled(y, raw, 1);
+      return B::concat(Base::first_of(y) - B::to_state(raw, y), Base::second_of(y));
     }
   };
 };

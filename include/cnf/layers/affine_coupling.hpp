@@ -31,59 +31,81 @@ struct AffineCoupling {
     using Base = detail::CouplingBound<B, Net, In, F, On<In, F>, 2>;
     using Base::Base;
 
-    Forward<B, AffineCoupling, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
-      if constexpr (at_once) {
-        const auto [whole, z1] = Base::forked(z);
-        auto result =
-            B::coupled(whole.data, Base::net(z1, features.template condition<In>()).data, Scale::bound);
-        return {.y = Batch<B, In>(std::move(result.y)), .log_det = std::move(result.log_det)};
-      } else {
-        const auto z1 = Base::second(z);
-        return changed(Base::first(z).data, z1, scale_and_shift(z1, features));
+    Forward<B, AffineCoupling, In, F> forward(Batch<B, In> z, const Maps<B, F>& features) const {
+      if (Base::net.in_tiles(z.data)) {
+        detail::Summed<B> log_det;
+        auto y = Base::by_tiles(std::move(z), features, [&](const Tensor& part, const Tensor& raw) {
+          auto changed = coupled(part, raw);
+          log_det.add(std::move(changed.log_det));
+          return std::move(changed.y);
+        });
+        return {.y = std::move(y), .log_det = log_det.sum()};
       }
+      const auto [whole, z1] = Base::forked(z);
+      auto result = coupled(whole.data, Base::net(z1, features.template condition<In>()).data);
+      return {.y = Batch<B, In>(std::move(result.y)), .log_det = std::move(result.log_det)};
     }
 
-    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
-      const auto y1 = Base::second(y);
-      if constexpr (at_once)
-        if (!B::gradients_enabled())
-          return Batch<B, In>(
-              B::uncoupled(y.data, Base::net(y1, features.template condition<In>()).data, Scale::bound));
+    Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
+      if (Base::net.in_tiles(y.data))
+        return Base::by_tiles(std::move(y), features,
+                              [](const Tensor& part, const Tensor& raw) { return uncoupled(part, raw); });
       return Batch<B, In>(
-          B::concat(restored(Base::first(y).data, scale_and_shift(y1, features)).data, y1.data));
+          uncoupled(y.data, Base::net(Base::second(y), features.template condition<In>()).data));
     }
 
     /// x from y, and forward again, with one run of the network (compose/reversible.hpp).
     template <class Leaf>
     auto rebuild(const Batch<B, In>& y, const Maps<B, F>& features, const Leaf& leaf) const {
       const auto z1 = leaf([&] { return Base::second(y); });
-      const auto net = scale_and_shift(z1, features);
-      const auto z0 = leaf([&] { return restored(Base::first(y).data, net); });
-      return std::pair(std::array{z0.data, z1.data}, changed(z0.data, z1, net));
+      const auto net = scale_and_shift(Base::raw(z1, features));
+      const auto z0 =
+          leaf([&] { return Batch<B, typename Base::Changed>(restored(Base::first(y).data, net)); });
+      auto again = changed(z0.data, z1.data, net);
+      return std::pair(std::array{z0.data, z1.data},
+                       Forward<B, AffineCoupling, In, F>{.y = Batch<B, In>(std::move(again.y)),
+                                                         .log_det = std::move(again.log_det)});
     }
 
    private:
+    using Tensor = typename B::Tensor;
     static constexpr bool at_once = detail::couples_at_once<B> && requires { Scale::bound; };
 
     struct ScaleAndShift {
-      typename B::Tensor log_s, t;
+      Tensor log_s, t;
+    };
+    struct Coupled {
+      Tensor y;
+      typename B::PerSample log_det;
     };
 
-    ScaleAndShift scale_and_shift(const Batch<B, typename Base::Kept>& z1, const Maps<B, F>& features) const {
-      const auto raw = Base::raw(z1, features);
-      return {Scale::template log_scale<B>(B::channels_of(raw, 0, Base::changed)),
-              B::channels_of(raw, Base::changed, Base::changed)};
+    /// From what the network says, in the precision of the state.
+    static ScaleAndShift scale_and_shift(const Tensor& said) {
+      return {Scale::template log_scale<B>(B::channels_of(said, 0, Base::changed)),
+              B::channels_of(said, Base::changed, Base::changed)};
     }
 
-    static Forward<B, AffineCoupling, In, F> changed(const typename B::Tensor& z0,
-                                                     const Batch<B, typename Base::Kept>& z1,
-                                                     const ScaleAndShift& net) {
-      return {.y = Batch<B, In>(B::concat(B::exp(net.log_s) * z0 + net.t, z1.data)),
-              .log_det = B::sum(net.log_s)};
+    static Coupled changed(const Tensor& z0, const Tensor& z1, const ScaleAndShift& net) {
+      return {B::concat(B::exp(net.log_s) * z0 + net.t, z1), B::sum(net.log_s)};
     }
 
-    static Batch<B, typename Base::Changed> restored(const typename B::Tensor& y0, const ScaleAndShift& net) {
-      return Batch<B, typename Base::Changed>((y0 - net.t) * B::exp(-net.log_s));
+    static Tensor restored(const Tensor& y0, const ScaleAndShift& net) {
+      return (y0 - net.t) * B::exp(-net.log_s);
+    }
+
+    /// Pixel by pixel: y and log|det| from z and what the network says, and z from y.
+    static Coupled coupled(const Tensor& z, const Tensor& raw) {
+      if constexpr (at_once) {
+        auto both = B::coupled(z, raw, Scale::bound);
+        return {std::move(both.y), std::move(both.log_det)};
+      } else {
+        return changed(Base::first_of(z), Base::second_of(z), scale_and_shift(B::to_state(raw, z)));
+      }
+    }
+    static Tensor uncoupled(const Tensor& y, const Tensor& raw) {
+      if constexpr (at_once)
+        if (!B::gradients_enabled()) return B::uncoupled(y, raw, Scale::bound);
+      return B::concat(restored(Base::first_of(y), scale_and_shift(B::to_state(raw, y))), Base::second_of(y));
     }
   };
 };

@@ -3,7 +3,7 @@
 // odd). One channel alone can't be coupled.
 #pragma once
 
-#include "cnf/nets/network.hpp"
+#include "cnf/nets/tiled.hpp"
 
 namespace cnf::detail {
 
@@ -19,6 +19,7 @@ struct CouplingOn : Elementwise<In> {
   static constexpr bool enough_channels = In::channels > 1;
   static constexpr bool net_fits = returns_channels<Net, Kept, Condition, PerChannel * changed>;
   static constexpr bool valid = enough_channels && matching_map<F, In>::found && net_fits;
+  static constexpr bool tiled = radius_of<net>() != unbounded;
   static constexpr long parameters = net::parameters;
   static constexpr long multiply_adds = net::multiply_adds;
 
@@ -48,7 +49,7 @@ struct CouplingBound {
   using Kept = typename On::Kept;
   static constexpr int changed = On::changed;
 
-  typename Net::template Bound<B, Kept, typename On::Condition, PerChannel * changed> net;
+  TiledNet<Net, B, Kept, typename On::Condition, PerChannel * changed> net;
 
   explicit CouplingBound(Scope<B> scope) : net(network_scope<F, In>(scope)) {}
 
@@ -57,16 +58,34 @@ struct CouplingBound {
     return B::to_state(net(z1, features.template condition<In>()).data, z1.data);
   }
 
+  /// change(part of z, what the network says of it) for the tiles of a large image; in place, since no tile changes what
+  /// the network sees.
+  template <class Change>
+  Batch<B, In> by_tiles(Batch<B, In> z, const Maps<B, F>& features, const Change& change) const {
+    auto y = B::owned(std::move(z.data));
+    net.for_each_tile(
+        y, features.template condition<In>(),
+        [&](const Window& seen) { return second(Batch<B, In>(B::window(y, seen))); },
+        [&](const Window& tile, const typename B::Tensor& raw) {
+          B::paste(y, tile, change(B::window(y, tile), raw));
+        });
+    return Batch<B, In>(std::move(y));
+  }
+
   /// z, and z1 for the network.
   static auto forked(const Batch<B, In>& z) { return detail::forked<Kept>(z, changed); }
 
+  static typename B::Tensor first_of(const typename B::Tensor& y) { return B::channels_of(y, 0, changed); }
+  static typename B::Tensor second_of(const typename B::Tensor& y) {
+    return B::channels_of(y, changed, Kept::channels);
+  }
   template <class Y>
   static Batch<B, Changed> first(const Y& y) {
-    return Batch<B, Changed>(B::channels_of(y.data, 0, changed));
+    return Batch<B, Changed>(first_of(y.data));
   }
   template <class Y>
   static Batch<B, Kept> second(const Y& y) {
-    return Batch<B, Kept>(B::channels_of(y.data, changed, Kept::channels));
+    return Batch<B, Kept>(second_of(y.data));
   }
 };
 

@@ -22,13 +22,14 @@ struct Mixing {
 
   explicit Mixing(Scope<B> scope) : weight(scope) {}
 
-  Forward<B, Spec, In, F> forward(const Batch<B, In>& x, const Maps<B, F>&) const {
-    return {.y = Batch<B, In>(B::mix_channels(x.data, weight.matrix())),
-            .log_det = double(x.area()) * weight.log_abs_det()};
+  Forward<B, Spec, In, F> forward(Batch<B, In> x, const Maps<B, F>&) const {
+    const double area = double(x.area());
+    return {.y = Batch<B, In>(B::mix_channels(std::move(x.data), weight.matrix())),
+            .log_det = area * weight.log_abs_det()};
   }
 
-  Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
-    return Batch<B, In>(B::mix_channels(y.data, weight.inverse()));
+  Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
+    return Batch<B, In>(B::mix_channels(std::move(y.data), weight.inverse()));
   }
 };
 

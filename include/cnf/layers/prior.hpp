@@ -8,8 +8,8 @@
 #pragma once
 
 #include "cnf/densities/diagonal_gaussian.hpp"
-#include "cnf/nets/network.hpp"
 #include "cnf/nets/projection.hpp"
+#include "cnf/nets/tiled.hpp"
 
 namespace cnf {
 
@@ -28,6 +28,7 @@ struct BasicPrior {
 
     static constexpr bool net_fits = detail::returns_channels<Net, Nothing, Condition, 2 * In::channels>;
     static constexpr bool valid = matching_map<F, In>::found && net_fits;
+    static constexpr bool tiled = !conditional || radius_of<net>() != unbounded;
     static constexpr long parameters = conditional ? net::parameters : 2 * In::channels;
     static constexpr long multiply_adds = conditional ? net::multiply_adds : 0;
 
@@ -48,23 +49,57 @@ struct BasicPrior {
       explicit Constant(Scope<B> scope) : bias(scope.parameter("bias", {2 * In::channels}, initial::zeros)) {}
     };
     struct Conditional {
-      typename Net::template Bound<B, typename on::Nothing, typename on::Condition, 2 * In::channels> call;
+      detail::TiledNet<Net, B, typename on::Nothing, typename on::Condition, 2 * In::channels> call;
       explicit Conditional(Scope<B> scope) : call(scope) {}
     };
     std::conditional_t<on::conditional, Conditional, Constant> net;
 
     explicit Bound(Scope<B> scope) : net(detail::network_scope<F, In>(scope.precise())) {}
 
-    Forward<B, BasicPrior, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
+    Forward<B, BasicPrior, In, F> forward(Batch<B, In> z, const Maps<B, F>& features) const {
+      if (in_tiles(z)) {
+        detail::Summed<B> log_det;
+        auto e = by_tiles(std::move(z), features, [&](const detail::Whitening<B>& prior, const auto& part) {
+          auto result = prior.whiten(part, 0);
+          log_det.add(std::move(result.log_det));
+          return std::move(result.e);
+        });
+        return {.y = std::move(e), .log_det = log_det.sum()};
+      }
       auto result = prior_for(z, features).whiten(z.data, 0);
       return {.y = Batch<B, In>(std::move(result.e)), .log_det = std::move(result.log_det)};
     }
 
-    Batch<B, In> inverse(const Batch<B, In>& e, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
+    Batch<B, In> inverse(Batch<B, In> e, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
+      if (in_tiles(e))
+        return by_tiles(std::move(e), features, [](const detail::Whitening<B>& prior, const auto& part) {
+          return prior.colour(nullptr, part);
+        });
       return Batch<B, In>(prior_for(e, features).colour(nullptr, e.data));
     }
 
    private:
+    bool in_tiles(const Batch<B, In>& z) const {
+      if constexpr (on::conditional)
+        return net.call.in_tiles(z.data);
+      else
+        return false;
+    }
+
+    /// change(the prior there, part of z) for the tiles of a large image; in place.
+    template <class Change>
+    Batch<B, In> by_tiles(Batch<B, In> z, const Maps<B, F>& features, const Change& change) const {
+      auto y = B::owned(std::move(z.data));
+      if constexpr (on::conditional)
+        net.call.for_each_tile(
+            y, features.template condition<In>(),
+            [](const Window&) { return Batch<B, typename on::Nothing>(); },
+            [&](const Window& tile, const typename B::Tensor& raw) {
+              B::paste(y, tile, change(detail::Whitening<B>{raw}, B::window(y, tile)));
+            });
+      return Batch<B, In>(std::move(y));
+    }
+
     detail::Whitening<B> prior_for(const Batch<B, In>& like, const Maps<B, F>& features) const {
       if constexpr (on::conditional)
         return {net.call({}, features.template condition<In>()).data};

@@ -34,11 +34,17 @@ struct Residual {
   struct Bound {
     explicit Bound(Scope<B>) {}
 
-    Forward<B, Residual, In, F> forward(const Batch<B, In>& x, const Maps<B, F>& features) const {
-      return {.y = Batch<B, In>(x.data - features.template condition<In>().data)};
+    Forward<B, Residual, In, F> forward(Batch<B, In> x, const Maps<B, F>& features) const {
+      const auto map = features.template condition<In>().data;
+      return {.y = Batch<B, In>(by_bands<B>(std::move(x.data), [&](const auto& part, const Window& window) {
+                return part - B::window(map, window);
+              }))};
     }
-    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
-      return Batch<B, In>(y.data + features.template condition<In>().data);
+    Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
+      const auto map = features.template condition<In>().data;
+      return Batch<B, In>(by_bands<B>(std::move(y.data), [&](const auto& part, const Window& window) {
+        return part + B::window(map, window);
+      }));
     }
   };
 };

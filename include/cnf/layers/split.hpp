@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "cnf/densities/diagonal_gaussian.hpp"
-#include "cnf/nets/network.hpp"
 #include "cnf/nets/projection.hpp"
+#include "cnf/nets/tiled.hpp"
 
 namespace cnf {
 
@@ -32,6 +32,7 @@ struct BasicSplit {
     static constexpr bool even = In::channels % 2 == 0 && In::channels > 0;
     static constexpr bool net_fits = detail::returns_channels<Net, Half, Condition, 2 * Half::channels>;
     static constexpr bool valid = even && matching_map<F, In>::found && net_fits;
+    static constexpr bool tiled = radius_of<net>() != unbounded;
     static constexpr long parameters = net::parameters;
     static constexpr long multiply_adds = net::multiply_adds;
 
@@ -50,11 +51,23 @@ struct BasicSplit {
     using Half = typename on::Half;
     static constexpr int half = Half::channels;
 
-    typename Net::template Bound<B, Half, typename on::Condition, 2 * half> net;
+    detail::TiledNet<Net, B, Half, typename on::Condition, 2 * half> net;
 
     explicit Bound(Scope<B> scope) : net(detail::network_scope<F, In>(scope.precise())) {}
 
-    Forward<B, BasicSplit, In, F> forward(const Batch<B, In>& z, const Maps<B, F>& features) const {
+    Forward<B, BasicSplit, In, F> forward(Batch<B, In> z, const Maps<B, F>& features) const {
+      if (net.in_tiles(z.data)) {
+        detail::Summed<B> log_det;
+        auto e = B::blank(z.data, B::height(z.data), B::width(z.data), half);
+        by_tiles(z.data, features, [&](const Window& tile, const detail::Whitening<B>& prior) {
+          auto result = prior.whiten(B::window(z.data, tile), half);
+          log_det.add(std::move(result.log_det));
+          B::paste(e, tile, result.e);
+        });
+        return {.y = Batch<B, Half>(B::owned(B::channels_of(z.data, 0, half))),
+                .log_det = log_det.sum(),
+                .latents = {.data = {std::move(e)}}};
+      }
       const auto [whole, z0] = detail::forked<Half>(z, 0);
       auto result = prior_given(z0, features).whiten(whole.data, half);
       return {.y = Batch<B, Half>(std::move(result.kept)),
@@ -62,12 +75,30 @@ struct BasicSplit {
               .latents = {.data = {std::move(result.e)}}};
     }
 
-    Batch<B, In> inverse(const Batch<B, Half>& z0, const Maps<B, Latents<Half>>& latents,
+    Batch<B, In> inverse(Batch<B, Half> z0, Maps<B, Latents<Half>> latents,
                          const Maps<B, F>& features) const {
-      return Batch<B, In>(prior_given(z0, features).colour(&z0.data, latents.data[0]));
+      if (!net.in_tiles(z0.data))
+        return Batch<B, In>(prior_given(z0, features).colour(&z0.data, latents.data[0]));
+      auto z = B::blank(z0.data, B::height(z0.data), B::width(z0.data), 2 * half);
+      B::set_channels(z, 0, z0.data);
+      z0.data = typename B::Tensor();
+      by_tiles(z, features, [&](const Window& tile, const detail::Whitening<B>& prior) {
+        const auto kept = B::channels_of(B::window(z, tile), 0, half);
+        B::paste(z, tile, prior.colour(&kept, B::window(latents.data[0], tile)));
+      });
+      return Batch<B, In>(std::move(z));
     }
 
    private:
+    /// take(tile, the prior there); z: the channels that stay, or all.
+    template <class Take>
+    void by_tiles(const typename B::Tensor& z, const Maps<B, F>& features, const Take& take) const {
+      net.for_each_tile(
+          z, features.template condition<In>(),
+          [&](const Window& seen) { return Batch<B, Half>(B::channels_of(B::window(z, seen), 0, half)); },
+          [&](const Window& tile, const typename B::Tensor& raw) { take(tile, detail::Whitening<B>{raw}); });
+    }
+
     detail::Whitening<B> prior_given(const Batch<B, Half>& z0, const Maps<B, F>& features) const {
       return {net(z0, features.template condition<In>()).data};
     }

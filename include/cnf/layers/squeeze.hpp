@@ -29,11 +29,11 @@ struct Squeeze {
 
     explicit Bound(Scope<B>) {}
 
-    Forward<B, Squeeze, In, F> forward(const Batch<B, In>& x, const Maps<B, F>&) const {
-      return {.y = Batch<B, Out>(B::space_to_depth(x.data))};
+    Forward<B, Squeeze, In, F> forward(Batch<B, In> x, const Maps<B, F>&) const {
+      return {.y = Batch<B, Out>(B::space_to_depth(std::move(x.data)))};
     }
-    Batch<B, In> inverse(const Batch<B, Out>& y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
-      return Batch<B, In>(B::depth_to_space(y.data));
+    Batch<B, In> inverse(Batch<B, Out> y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
+      return Batch<B, In>(B::depth_to_space(std::move(y.data)));
     }
   };
 };

@@ -15,6 +15,7 @@
 #include "cnf/core/describe.hpp"
 #include "cnf/densities/diagonal_gaussian.hpp"
 #include "cnf/dequantize/continuous.hpp"
+#include "cnf/nets/tiled.hpp"
 
 namespace cnf {
 
@@ -42,6 +43,9 @@ struct ConditionalFlow {
   static constexpr Likelihood likelihood = Dequantizer::likelihood;
   static constexpr Distribution base = Distribution::normal;
   static constexpr long parameters = extracted::parameters + flow::parameters + dequantization::parameters;
+  /// Whether large images go through it in tiles; no: it takes them whole, for the statistics of its networks.
+  static constexpr bool tiled =
+      radius_of<extracted>() != unbounded && runs_in_tiles<flow>() && runs_in_tiles<dequantization>();
   static constexpr int divisor = std::max(
       {largest_divisor<latents>, largest_divisor<features>, dequantization_divisor<dequantization>()});
 
@@ -74,20 +78,25 @@ struct ConditionalFlow {
     typename Extractor::template Bound<B, Input> extractor;
     Conditioned<Flow, B, Target, features> conditioned;
     typename Dequantizer::template Bound<B, Target, features> dequantizer;
+    long tile;
 
     explicit Bound(Scope<B> scope)
         : extractor(scope.child("extractor")),
           conditioned(scope.child("flow")),
-          dequantizer(scope.child("dequantizer")) {}
+          dequantizer(scope.child("dequantizer")),
+          tile(scope.tile()) {}
 
-    Maps<B, features> prepare(const Batch<B, Input>& x) const { return conditioned.prepare(extractor(x)); }
+    Maps<B, features> prepare(const Batch<B, Input>& x) const {
+      return conditioned.prepare(detail::extracted<Extractor>(extractor, x, tile));
+    }
 
     template <class Watch = NoWatch>
     typename B::PerSample log_prob(const Batch<B, Target>& y, const Maps<B, features>& h,
                                    const NoiseRows& rows, const Watch& watch = {}) const {
       auto dequantized = dequantizer.dequantize(y, h, rows);
       watch.named("dequantizer").template saw<Dequantizer>(dequantized);
-      const auto out = forward_watched<Flow>(conditioned.flow, dequantized.v, h, watch.named("flow"));
+      const auto out =
+          forward_watched<Flow>(conditioned.flow, std::move(dequantized.v), h, watch.named("flow"));
       auto sum = dequantized.log_det + standard_normal_log_density<B>(out.y.data);
       for (const auto& latent : out.latents.data) sum = sum + standard_normal_log_density<B>(latent);
       return out.log_det + sum;
@@ -100,10 +109,11 @@ struct ConditionalFlow {
                     Maps<B, Latents<output_t<Flow, Target, features>>>{.data = {out.y.data}});
     }
 
-    Batch<B, Target> decode(const Maps<B, latents>& z, const Maps<B, features>& h) const {
+    Batch<B, Target> decode(Maps<B, latents> z, const Maps<B, features>& h) const {
       constexpr int emitted = latents::count - 1;
+      Batch<B, output_t<Flow, Target, features>> last(std::move(z.data[emitted]));
       return dequantizer.quantize(conditioned.flow.inverse(
-          z.template get<emitted>(), stretch<typename ConditionalFlow::flow::latents, 0>(z), h));
+          std::move(last), stretch<typename ConditionalFlow::flow::latents, 0>(std::move(z)), h));
     }
   };
 };

@@ -49,6 +49,7 @@ struct FactorisedBernoulli {
   static constexpr Likelihood likelihood = Likelihood::exact;
   static constexpr Distribution base = Distribution::logistic;
   static constexpr int divisor = largest_divisor<maps>;
+  static constexpr bool tiled = false;
 
   template <class Map>
   static constexpr int level = std::max(0, detail::halvings<Target, Map>());
@@ -162,7 +163,7 @@ struct FactorisedBernoulli {
       return {.data = {(y.data * 2.0 - 1.0) * (B::log1m_exp(log_s) - log_s)}};
     }
 
-    Batch<B, Target> decode(const Maps<B, latents>& z, const Maps<B, features>& h) const {
+    Batch<B, Target> decode(Maps<B, latents> z, const Maps<B, features>& h) const {
       const auto v = logit(h) + z.data[0];
       const auto zero = v - v;  // NaN where v is not finite
       return Batch<B, Target>(B::where_at_most(v, 0, zero, zero + 1.0));

@@ -13,6 +13,7 @@
 #include "cnf/densities/discretized_logistic.hpp"
 #include "cnf/dequantize/continuous.hpp"
 #include "cnf/nets/conv.hpp"
+#include "cnf/nets/tiled.hpp"
 
 namespace cnf {
 
@@ -47,7 +48,15 @@ struct FactorisedLogistic {
     return {.in = condition_t<typename extracted::output, Input>::channels,
             .out = 2 * Target::channels * upscale * upscale};
   }
-  static constexpr long parameters = extracted::parameters + head().parameters();
+  /// Shape rules of extractor and head together.
+  struct parameters_on {
+    using output = features;
+    static constexpr int radius = radius_after(radius_of<extracted>(), 1);
+    static constexpr int width = width_of<extracted>();
+    static constexpr long parameters = extracted::parameters + head().parameters();
+  };
+  static constexpr bool tiled = parameters_on::radius != unbounded;
+  static constexpr long parameters = parameters_on::parameters;
 
   static consteval bool check() {
     static_assert(
@@ -81,11 +90,19 @@ struct FactorisedLogistic {
   struct Bound {
     typename Extractor::template Bound<B, Input> extractor;
     Conv<B> to_parameters;
+    long tile;
 
     explicit Bound(Scope<B> scope)
-        : extractor(scope.child("extractor")), to_parameters(scope.child("head").precise(), head()) {}
+        : extractor(scope.child("extractor")),
+          to_parameters(scope.child("head").precise(), head()),
+          tile(scope.tile()) {}
 
     Maps<B, features> prepare(const Batch<B, Input>& x) const {
+      return detail::extracted_by<parameters_on>([&](const auto& part) { return raw_parameters(part); }, x,
+                                                 tile);
+    }
+
+    Maps<B, features> raw_parameters(const Batch<B, Input>& x) const {
       const auto maps = extractor(x);
       auto raw = B::to_state(to_parameters(maps.data[body::index]), x.data);
       for (int factor = upscale; factor > 1; factor /= 2) raw = B::depth_to_space(raw);
@@ -106,10 +123,13 @@ struct FactorisedLogistic {
       return {.data = {(y.data * (1.0 / levels) - mu(h)) * B::exp(-log_s(h))}};
     }
 
-    Batch<B, Target> decode(const Maps<B, latents>& z, const Maps<B, features>& h) const {
-      const auto v = z.data[0] * B::exp(log_s(h)) + mu(h);
-      // v - v: what is not finite becomes NaN instead of an end of the alphabet
-      return Batch<B, Target>(B::clamp(B::round(v * double(levels)), 0, levels - 1) + (v - v));
+    Batch<B, Target> decode(Maps<B, latents> z, const Maps<B, features>& h) const {
+      return Batch<B, Target>(by_bands<B>(std::move(z.data[0]), [&](const auto& part, const Window& window) {
+        const Maps<B, features> there{.data = {B::window(h.data[0], window)}};
+        const auto v = part * B::exp(log_s(there)) + mu(there);
+        // v - v: what is not finite becomes NaN instead of an end of the alphabet
+        return B::clamp(B::round(v * double(levels)), 0, levels - 1) + (v - v);
+      }));
     }
 
    private:

@@ -92,12 +92,14 @@ class Model : public B::Module {
     std::uint64_t seed = 0;   // of the initial parameters
     bool reversible = false;  // train every Repeat without storing activations (compose/reversible.hpp)
     bool blank = false;  // all parameters 0, for a checkpoint to fill: nothing is drawn, so it starts fast
+    long tile = 0;  // side of the tiles in which large images run, pixels; 0: chosen to fit (core/tiles.hpp)
     typename B::Placement placement{};
   };
 
   explicit Model(const Options& options = {})
       : bound_(Scope<B>(*this, options.seed, B::networks(options.placement))
                    .rebuilt(options.reversible)
+                   .tiled(options.tile)
                    .blank(options.blank)) {
     B::place(*this, options.placement);
     B::for_each_parameter(*this, [&](const std::string&, const typename B::Parameter& p) {
@@ -110,6 +112,8 @@ class Model : public B::Module {
 
   /// Height and width of targets are padded to multiples of this.
   static constexpr int divisor = Spec::divisor;
+  /// Whether large images run in tiles: their memory is that of the image, its features and a tile, whatever the size.
+  static constexpr bool tiled = Spec::tiled;
 
   class Given {
    public:
@@ -137,8 +141,16 @@ class Model : public B::Module {
         throw Error("sample: expected a count of at least 1 and a temperature of at least 0, got " +
                     std::to_string(options.count) + " and " + std::to_string(options.temperature));
       const typename B::NoGradients no_gradients;
-      const NoiseRows rows{options.seed, options.count, options.first_input, options.first_draw};
-      return decode(noise(rows, options.temperature, samples_ * options.count, typename Spec::latents{}));
+      // large images one draw at a time
+      const long numbers = Target::channels * padded_height_ * padded_width_;
+      const long at_once = samples_ > 1 ? options.count : std::clamp((1L << 24) / numbers, 1L, options.count);
+      std::vector<Tensor> parts;
+      for (long first = 0; first < options.count; first += at_once) {
+        const long count = std::min(at_once, options.count - first);
+        const NoiseRows rows{options.seed, count, options.first_input, options.first_draw + first};
+        parts.push_back(decode(noise(rows, options.temperature, samples_ * count, typename Spec::latents{})));
+      }
+      return parts.size() == 1 ? parts[0] : B::join_samples(parts);
     }
 
     LatentMaps encode(const Tensor& y, const NoiseOptions& noise = {}) const {
@@ -147,14 +159,13 @@ class Model : public B::Module {
     }
 
     /// The target with these latents, at the full size that x stands for.
-    Tensor decode(const LatentMaps& z) const {
+    Tensor decode(LatentMaps z) const {
       const long n = B::samples(z.data[0]);
       if (n == 0 || n % samples_ != 0)
         throw Error("decode: expected latents of " + std::to_string(samples_) +
                     " samples or a multiple, got " + std::to_string(n));
-      auto latents = z;
-      for (auto& latent : latents.data) latent = B::like(latent, model_->anchor_);
-      const auto y = model_->bound_.decode(latents, maps_for(n));
+      for (auto& latent : z.data) latent = B::like(std::move(latent), model_->anchor_);
+      const auto y = model_->bound_.decode(std::move(z), maps_for(n));
       if (B::height(y.data) == height_ && B::width(y.data) == width_) return y.data;
       return B::crop(y.data, height_, width_);
     }

@@ -28,6 +28,8 @@ struct ConvNet {
   template <class In, class Condition, int Out>
   struct On {
     using output = with_channels<In, Out>;
+    static constexpr int radius = Kernel / 2 * 2;
+    static constexpr int width = Hidden;
     static constexpr long parameters = first(In::channels + Condition::channels).parameters() +
                                        middle().parameters() + last(Out).parameters();
     static constexpr long multiply_adds = area<In> * (first(In::channels + Condition::channels).weights() +

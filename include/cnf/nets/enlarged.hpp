@@ -18,6 +18,7 @@ struct Enlarged {
     using large = Shape<In::channels, fits ? doubled(In::height) : 1, fits ? doubled(In::width) : 1>;
     using output = join_t<Features<large>, typename inner::output>;
     static constexpr bool valid = inner::valid && fits;
+    static constexpr int radius = radius_beside(radius_of<inner>(), 2);
 
     static consteval bool check() {
       static_assert(fits,

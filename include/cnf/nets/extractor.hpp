@@ -1,6 +1,6 @@
 // The extractor contract, and the two extractors without parameters. An extractor turns a model's input x
 // into the feature maps of its flow; Rrdb is one. It has `describe`, `On<In>` with `output` (a
-// Features<...>), `valid`, `check`, `parameters`, `multiply_adds`, and `Bound<B, In>` with `Maps<B, output>
+// Features<...>), `valid`, `check`, `parameters`, `multiply_adds`, `radius` and `width` (nets/network.hpp, in pixels of x), and `Bound<B, In>` with `Maps<B, output>
 // operator()(const Batch<B, In>&)`.
 //
 //   Passthrough     x itself is the one feature map: vectors, tabular data
@@ -17,6 +17,7 @@ struct Passthrough {
   template <class In>
   struct On : Elementwise<In> {
     using output = Features<In>;
+    static constexpr int radius = 0, width = In::channels;
   };
 
   template <class B, class In>
@@ -32,6 +33,7 @@ struct Unconditional {
   template <class In>
   struct On : Elementwise<In> {
     using output = Features<>;
+    static constexpr int radius = 0, width = 1;
   };
 
   template <class B, class In>

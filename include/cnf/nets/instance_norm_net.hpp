@@ -25,6 +25,7 @@ struct InstanceNormNet {
   template <class In, class Condition, int Out>
   struct On {
     using output = with_channels<In, Out>;
+    static constexpr int radius = unbounded;
     static constexpr long parameters =
         first(In::channels + Condition::channels).parameters() + last(Out).parameters();
     static constexpr long multiply_adds =

@@ -5,13 +5,17 @@
 //     static std::string describe();
 //     // In: what it sees of y; Condition: its feature map, of 0 channels for none.
 //     template <class In, class Condition, int Out>
-//     struct On { using output = Shape<Out, H, W>; static constexpr long parameters, multiply_adds; };
+//     struct On { using output = Shape<Out, H, W>; static constexpr long parameters, multiply_adds;
+//                 static constexpr int radius, width; };
 //     template <class B, class In, class Condition, int Out>
 //     struct Bound {
 //       explicit Bound(Scope<B>);
 //       Batch<B, output> operator()(const Batch<B, In>&, const SeenMap<B, Condition>&) const;
 //     };
 //   };
+//
+// `radius` is how many pixels it looks in each direction, `width` the channels of its widest map: large images go through
+// it in tiles (nets/tiled.hpp). A network without them, or of a radius `unbounded`, gets the whole image.
 //
 // The scope tells in which precision it should compute and where it may share the convolution of its map; a
 // network that starts with JointConv (nets/conv.hpp) does both. The last map of a network inside a flow starts at zero, so that a new flow is close to the identity.

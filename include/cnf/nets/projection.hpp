@@ -22,6 +22,8 @@ struct Projection {
   template <class In, class Condition, int Out>
   struct On {
     using output = with_channels<In, Out>;
+    static constexpr int radius = Kernel / 2;
+    static constexpr int width = In::channels + Condition::channels + Out;
     static constexpr long parameters = conv(In::channels + Condition::channels, Out).parameters();
     static constexpr long multiply_adds = area<In> * conv(In::channels + Condition::channels, Out).weights();
   };

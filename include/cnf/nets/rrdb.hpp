@@ -72,6 +72,8 @@ struct Rrdb {
   struct On {
     static constexpr bool valid = can_halve(In::height, Levels - 1) && can_halve(In::width, Levels - 1);
     using output = typename detail::pyramid<In, Width, Levels>::type;
+    static constexpr int radius = 1 + 15 * Blocks + 1;  // the halving convolutions see no neighbours
+    static constexpr int width = Width + 4 * Growth;
     static constexpr long parameters =
         head(In::channels).parameters() +
         Blocks * 3 * (detail::dense_block_weights(Width, Growth) + 4 * Growth + Width) +

@@ -24,6 +24,7 @@ struct VggLike {
 
   template <class In>
   struct On : Elementwise<In> {
+    static constexpr int radius = unbounded;
     static constexpr bool valid = can_halve(In::height, 2) && can_halve(In::width, 2);
     static constexpr int h2 = valid ? halved(In::height) : 1, w2 = valid ? halved(In::width) : 1;
     using output =

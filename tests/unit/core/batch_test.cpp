@@ -43,9 +43,9 @@ TEST_CASE("joined and stretch keep the order of maps") {
   using Three = Shape<3>;
   const Maps<B, Latents<One>> a{.data = {zeros(1, 1, 1, 1)}};
   const Maps<B, Latents<Two, Three>> b{.data = {zeros(1, 2, 1, 1), zeros(1, 3, 1, 1)}};
-  const auto all = joined(a, b);
+  auto all = joined(a, b);
   CHECK(all.get<2>().data.channels() == 3);
-  const auto last = stretch<Latents<Two, Three>, 1>(all);
+  const auto last = stretch<Latents<Two, Three>, 1>(std::move(all));
   CHECK(last.get<0>().data.channels() == 2);
   CHECK(last.get<1>().data.channels() == 3);
 }

@@ -19,12 +19,14 @@
 #include "cnf/backend/eigen/tensor.hpp"
 #include "cnf/backend/host_numbers.hpp"
 #include "cnf/core/lu.hpp"
+#include "cnf/core/noise_rows.hpp"
 #include "cnf/io/dtype.hpp"
 
 namespace cnf::eigen {
 
 template <class T = float>
 struct Backend : Images<T> {
+  using Base = Images<T>;
   using Tensor = eigen::Tensor<T>;
   using Parameter = eigen::Parameter<T>;
   using Numbers = eigen::Numbers<T>;
@@ -137,7 +139,8 @@ struct Backend : Images<T> {
   static PerSample sum(const Tensor& x) {
     PerSample s{Vector(x.n)};
     const long size = x.area() * x.channels();
-    for (long i = 0; i < x.n; ++i) s.values[i] = Eigen::Map<const Vector>(x.pixel(i * x.area()), size).sum();
+    for (long i = 0; i < x.n; ++i)  // in double: an image has millions of numbers
+      s.values[i] = T(Eigen::Map<const Vector>(x.pixel(i * x.area()), size).template cast<double>().sum());
     return s;
   }
   static PerSample total(const Vector& v) { return {Vector::Constant(1, v.sum())}; }
@@ -162,11 +165,13 @@ struct Backend : Images<T> {
   }
 
   // Channels.
-  static Tensor channel_affine(const Tensor& x, const Vector& scale, const Vector& shift) {
-    return pixels(x, x.channels(), [&](long p, T* to) {
-      const T* from = x.pixel(p);
-      for (long c = 0; c < x.channels(); ++c) to[c] = from[c] * scale[c] + shift[c];
+  static Tensor channel_affine(Tensor x, const Vector& scale, const Vector& shift) {
+    T* const to = x.own().data();
+    const long channels = x.channels();
+    Base::by_stretches(long(x.values().cols()), channels, [&](long p) {
+      for (long c = 0; c < channels; ++c) to[p * channels + c] = to[p * channels + c] * scale[c] + shift[c];
     });
+    return x;
   }
   static Tensor add_channels(const Tensor& x, const Vector& shift) {
     return channel_affine(x, Vector::Ones(shift.size()), shift);
@@ -188,9 +193,11 @@ struct Backend : Images<T> {
       for (std::size_t c = 0; c < C; ++c) to[c] = x.pixel(p)[source[c]];
     });
   }
-  static Tensor mix_channels(const Tensor& x, const Matrix& w) {
+  static Tensor mix_channels(Tensor x, const Matrix& w) {
     const eigen::ConvWeight<T> weight({w.rows(), w.cols(), 1, 1}, w.data());
-    return eigen::conv2d(x, weight, zeros(w.rows()), 1, 0);
+    return by_bands<Backend>(std::move(x), [&](const Tensor& part, const Window&) {
+      return eigen::conv2d(part, weight, zeros(w.rows()), 1, 0);
+    });
   }
 
   static void set_normalising(const Parameter&, const Parameter&, const Tensor&, double) {}
@@ -248,6 +255,28 @@ struct Backend : Images<T> {
     Matrix u = upper.template triangularView<Eigen::StrictlyUpper>();
     u.diagonal() = diagonal.matrix();
     return permutation * (lower.template triangularView<Eigen::UnitLower>() * u);
+  }
+
+  /// scale * noise (core/noise.hpp).
+  template <class Like>
+  static Tensor noise(const NoiseRows& rows, Stream stream, int level, Distribution distribution,
+                      double scale, const std::array<long, 4>& s, const Like&) {
+    Tensor x(s[0], s[2], s[3], typename Tensor::Values(s[1], s[0] * s[2] * s[3]));
+    T* const to = x.own().data();
+    constexpr long piece = 4096;
+    const long channels = s[1], area = x.area(), per_row = channels * area,
+               pieces = (per_row + piece - 1) / piece;
+    parallel_for(x.n * pieces, 100.0 * double(x.n * per_row), [&](long task) {
+      const long n = task / pieces, first = task % pieces * piece, count = std::min(piece, per_row - first);
+      std::array<double, piece> values;
+      rows.key(n, stream, level)
+          .fill(values.data(), std::size_t(count), distribution, scale, std::uint32_t(first / 2));
+      for (long i = 0; i < count; ++i) {
+        const long channel = (first + i) / area, pixel = (first + i) % area;
+        to[(n * area + pixel) * channels + channel] = T(values[std::size_t(i)]);
+      }
+    });
+    return x;
   }
 
   /// From and to numbers in (sample, channel, row, column) order.
@@ -308,7 +337,7 @@ struct Backend : Images<T> {
   }
   static std::vector<double> to_host(const PerSample& p) { return {p.values.begin(), p.values.end()}; }
 
-  static Tensor like(const Tensor& x, const Parameter&) { return x; }
+  static Tensor like(Tensor x, const Parameter&) { return x; }
   static void place(Module&, const Placement&) {}
 
  private:
@@ -317,10 +346,7 @@ struct Backend : Images<T> {
   static Tensor pixels(const Tensor& x, long channels, const Fill& fill) {
     Tensor y(x.n, x.h, x.w, typename Tensor::Values(channels, x.values().cols()));
     T* const to = y.own().data();
-    const long all = long(x.values().cols()), parts = std::min(all, 4L * threads());
-    parallel_for(parts, double(all * channels), [&](long i) {
-      for (long p = i * all / parts; p < (i + 1) * all / parts; ++p) fill(p, to + p * channels);
-    });
+    Base::by_stretches(long(x.values().cols()), channels, [&](long p) { fill(p, to + p * channels); });
     return y;
   }
   template <class Holds>

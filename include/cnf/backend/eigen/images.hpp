@@ -2,11 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <limits>
+#include <vector>
 
 #include "cnf/backend/cubic.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
+#include "cnf/core/tiles.hpp"
 
 namespace cnf::eigen {
 
@@ -16,23 +19,27 @@ struct Images {
 
   // Space and depth.
   static Tensor space_to_depth(const Tensor& x) {
-    Tensor y(x.n, x.h / 2, x.w / 2, typename Tensor::Values(4 * x.channels(), x.values().cols() / 4));
-    for_each_quad(y, [&, &to = y.own()](long column, int corner, long wide) {
-      for (long c = 0; c < x.channels(); ++c) to(4 * c + corner, column) = x.values()(c, wide);
+    const long channels = x.channels();
+    Tensor y(x.n, x.h / 2, x.w / 2, typename Tensor::Values(4 * channels, x.values().cols() / 4));
+    for_each_quad(y, channels, [&, to = y.own().data()](long column, int corner, long wide) {
+      const T* const from = x.pixel(wide);
+      for (long c = 0; c < channels; ++c) to[4 * (column * channels + c) + corner] = from[c];
     });
     return y;
   }
   static Tensor depth_to_space(const Tensor& y) {
-    Tensor x(y.n, 2 * y.h, 2 * y.w, typename Tensor::Values(y.channels() / 4, 4 * y.values().cols()));
-    for_each_quad(y, [&, &to = x.own()](long column, int corner, long wide) {
-      for (long c = 0; c < x.channels(); ++c) to(c, wide) = y.values()(4 * c + corner, column);
+    const long channels = y.channels() / 4;
+    Tensor x(y.n, 2 * y.h, 2 * y.w, typename Tensor::Values(channels, 4 * y.values().cols()));
+    for_each_quad(y, channels, [&, to = x.own().data()](long column, int corner, long wide) {
+      const T* const from = y.pixel(column);
+      for (long c = 0; c < channels; ++c) to[wide * channels + c] = from[4 * c + corner];
     });
     return x;
   }
 
   static Tensor enlarge(const Tensor& x) {
     Tensor y(x.n, 2 * x.h, 2 * x.w, filled(x.channels(), 4 * x.values().cols(), 0));
-    for_each_quad(x, [&, &to = y.own()](long column, int corner, long wide) {
+    for_each_quad(x, 25 * x.channels(), [&, &to = y.own()](long column, int corner, long wide) {
       const long cx = column % x.w, cy = column / x.w % x.h, first = column - cy * x.w - cx;
       for (long v = 0; v < 5; ++v)
         for (long u = 0; u < 5; ++u) {
@@ -63,6 +70,47 @@ struct Images {
     return y;
   }
 
+  // Parts of images (core/tiles.hpp).
+  static Tensor window(const Tensor& x, const Window& w) {
+    Tensor y(x.n, w.height, w.width, typename Tensor::Values(x.channels(), x.n * w.height * w.width));
+    T* const to = y.own().data();
+    for_each_row(x, w, [&](long row, long column) {
+      std::copy_n(x.pixel(column), w.width * x.channels(), to + row * w.width * x.channels());
+    });
+    return y;
+  }
+  static void paste(Tensor& into, const Window& w, const Tensor& part) {
+    T* const to = into.own().data();
+    for_each_row(into, w, [&](long row, long column) {
+      std::copy_n(part.pixel(row * w.width), w.width * into.channels(), to + column * into.channels());
+    });
+  }
+  static void set_channels(Tensor& into, long first, const Tensor& part) {
+    T* const to = into.own().data();
+    const long channels = into.channels();
+    by_stretches(long(part.values().cols()), part.channels(),
+                 [&](long p) { std::copy_n(part.pixel(p), part.channels(), to + p * channels + first); });
+  }
+  static Tensor blank(const Tensor& x, long height, long width, long channels = 0) {
+    return {x.n, height, width,
+            typename Tensor::Values(channels > 0 ? channels : x.channels(), x.n * height * width)};
+  }
+  static Tensor owned(Tensor x) {
+    x.own();
+    return x;
+  }
+  static Tensor join_samples(const std::vector<Tensor>& parts) {
+    long n = 0;
+    for (const auto& part : parts) n += part.n;
+    Tensor y(n, parts[0].h, parts[0].w, typename Tensor::Values(parts[0].channels(), n * parts[0].area()));
+    T* to = y.own().data();
+    for (const auto& part : parts) to = std::copy_n(part.pixel(0), part.values().size(), to);
+    return y;
+  }
+  static long tile_side(int channels, const Tensor&) {
+    return std::max(64L, long(std::sqrt(double(1 << 20) / channels)) / 32 * 32);
+  }
+
   static Tensor max_pool(const Tensor& x) {
     const long h = (x.h + 1) / 2, w = (x.w + 1) / 2;
     Tensor y(x.n, h, w, filled(x.channels(), x.n * h * w, -std::numeric_limits<T>::infinity()));
@@ -85,6 +133,16 @@ struct Images {
     return y;
   }
 
+ protected:
+  /// visit(i) for 0 <= i < count, by all cores.
+  template <class Visit>
+  static void by_stretches(long count, long work, const Visit& visit) {
+    const long parts = std::min(count, 4L * threads());
+    parallel_for(parts, double(count * work), [&](long part) {
+      for (long i = part * count / parts; i < (part + 1) * count / parts; ++i) visit(i);
+    });
+  }
+
  private:
   static typename Tensor::Values filled(long channels, long pixels, T value) {
     typename Tensor::Values v(channels, pixels);
@@ -95,13 +153,20 @@ struct Images {
   /// visit(column of the small image, corner dy*2 + dx, column of the large image) for every pixel of the
   /// large one.
   template <class Visit>
-  static void for_each_quad(const Tensor& small, const Visit& visit) {
-    long column = 0;
-    for (long n = 0; n < small.n; ++n)
-      for (long y = 0; y < small.h; ++y)
-        for (long x = 0; x < small.w; ++x, ++column)
-          for (int corner = 0; corner < 4; ++corner)
-            visit(column, corner, ((n * small.h + y) * 2 + corner / 2) * 2 * small.w + 2 * x + corner % 2);
+  static void for_each_quad(const Tensor& small, long work, const Visit& visit) {
+    parallel_for(small.n * small.h, double(4 * small.n * small.area() * work), [&](long row) {
+      for (long x = 0; x < small.w; ++x)
+        for (int corner = 0; corner < 4; ++corner)
+          visit(row * small.w + x, corner, (row * 2 + corner / 2) * 2 * small.w + 2 * x + corner % 2);
+    });
+  }
+
+  /// visit(row of the part, column of x where it starts) for the rows of a window of every sample.
+  template <class Visit>
+  static void for_each_row(const Tensor& x, const Window& w, const Visit& visit) {
+    parallel_for(x.n * w.height, double(x.n * w.height * w.width * x.channels()), [&](long row) {
+      visit(row, (row / w.height * x.h + w.top + row % w.height) * x.w + w.left);
+    });
   }
 
   static void copy_rows(const Tensor& from, Tensor& to, long height, long width) {

@@ -105,9 +105,9 @@ struct Backend : Images {
     return -at::log_sigmoid(-x);
   }  // at::softplus drops exp(-x) beyond 20
   /// In place where nothing else has the argument's numbers.
-  static Tensor relu(Tensor x) { return is_ours(x) ? at::relu_(x) : at::relu(x); }
+  static Tensor relu(Tensor x) { return is_only_ours(x) ? at::relu_(x) : at::relu(x); }
   static Tensor leaky_relu(Tensor x, double slope) {
-    return is_ours(x) ? at::leaky_relu_(x, slope) : at::leaky_relu(x, slope);
+    return is_only_ours(x) ? at::leaky_relu_(x, slope) : at::leaky_relu(x, slope);
   }
   static Tensor log1m_exp(const Tensor& x) { return at::log(-at::expm1(x)); }
   static Tensor round(const Tensor& x) { return at::round(x); }
@@ -151,18 +151,20 @@ struct Backend : Images {
     const std::vector<double> index(source.begin(), source.end());
     return x.index_select(1, constants(index, {std::int64_t(C)}, x.options().dtype(at::kLong)));
   }
-  static Tensor mix_channels(const Tensor& x, const Matrix& w) { return libtorch::mix_channels(x, w, {}); }
+  static Tensor mix_channels(Tensor x, const Matrix& w) {
+    return libtorch::mix_channels(std::move(x), w, {});
+  }
 
   // Layers that are one operation here.
   /// ActNorm and the channel mixing after it, and their inverse (small_matrix.hpp).
-  static NormalisedMix normalised_mix(const Tensor& x, const Parameter& log_scale, const Parameter& bias,
+  static NormalisedMix normalised_mix(Tensor x, const Parameter& log_scale, const Parameter& bias,
                                       const Matrix& w, double area) {
-    return libtorch::normalised_mix(x, log_scale, bias, w, area);
+    return libtorch::normalised_mix(std::move(x), log_scale, bias, w, area);
   }
   template <class Weight>
-  static Tensor normalised_unmix(const Tensor& y, const Parameter& log_scale, const Parameter& bias,
+  static Tensor normalised_unmix(Tensor y, const Parameter& log_scale, const Parameter& bias,
                                  const Weight& weight) {
-    return libtorch::normalised_unmix(y, log_scale, bias, weight);
+    return libtorch::normalised_unmix(std::move(y), log_scale, bias, weight);
   }
   /// What a coupling does to the state, and its inverse (coupling.hpp).
   static std::array<Tensor, 2> forked(const Tensor& z, long first, long count) {
@@ -271,7 +273,8 @@ struct Backend : Images {
     return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
   }
   static bool all_integers_within(const Tensor& x, double low, double high) {
-    return ((x >= low) & (x <= high) & (x == at::floor(x))).all().item<bool>();
+    return holds_for_all(
+        x, [&](const Tensor& part) { return (part >= low) & (part <= high) & (part == at::floor(part)); });
   }
   /// Whether to look at x's numbers is to wait for a device.
   static bool waits_for(const Tensor& x) { return !x.is_cpu(); }
@@ -279,7 +282,9 @@ struct Backend : Images {
     const auto good = (x >= low) & (x <= high) & (x == at::floor(x));
     return at::where(good, x, at::full({}, std::numeric_limits<double>::quiet_NaN(), x.options()));
   }
-  static bool all_finite(const Tensor& x) { return at::isfinite(x).all().item<bool>(); }
+  static bool all_finite(const Tensor& x) {
+    return holds_for_all(x, [](const Tensor& part) { return at::isfinite(part); });
+  }
 
   /// Calls visit(dotted name, parameter) for everything that a checkpoint holds.
   template <class Visit>
@@ -313,7 +318,7 @@ struct Backend : Images {
   }
 
   /// x in the precision and on the device of the model that has this parameter.
-  static Tensor like(const Tensor& x, const Parameter& p) {
+  static Tensor like(Tensor x, const Parameter& p) {
     return p.defined() ? x.to(p.device(), p.scalar_type()) : x;
   }
   static void place(Module& module, const Placement& p) { module.to(p.device, p.dtype); }
@@ -324,12 +329,14 @@ struct Backend : Images {
       throw Error("expected a tensor of four dimensions (N, C, H, W), got " + std::to_string(x.dim()));
     return long(x.size(dimension));
   }
-  static Tensor column(const Tensor& v) { return v.view({1, -1, 1, 1}); }
-
-  /// An intermediate result that only the caller's argument holds.
-  static bool is_ours(const Tensor& x) {
-    return x.use_count() == 1 && x.storage().use_count() == 1 && !(x.requires_grad() && x.is_leaf());
+  /// Part by part: what LibTorch makes on the way is as large as its argument.
+  template <class Holds>
+  static bool holds_for_all(const Tensor& x, const Holds& holds) {
+    for (const auto& part : x.reshape({-1}).split(std::int64_t{1} << 20))
+      if (!holds(part).all().template item<bool>()) return false;
+    return true;
   }
+  static Tensor column(const Tensor& v) { return v.view({1, -1, 1, 1}); }
 };
 
 }  // namespace cnf::libtorch

@@ -3,11 +3,15 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
 #include <vector>
 
 #include "cnf/backend/cubic.hpp"
 #include "cnf/backend/libtorch/constants.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
+#include "cnf/core/tiles.hpp"
 
 namespace cnf::libtorch {
 
@@ -15,8 +19,20 @@ struct Images {
   using Tensor = at::Tensor;
 
   // Space and depth: channel c of pixel (2y + dy, 2x + dx) is channel c*4 + dy*2 + dx of pixel (y, x).
-  static Tensor space_to_depth(const Tensor& x) { return at::pixel_unshuffle(x, 2); }
-  static Tensor depth_to_space(const Tensor& x) { return at::pixel_shuffle(x, 2); }
+  static Tensor space_to_depth(Tensor x) {
+    if (!is_large_and_ours(x)) return at::pixel_unshuffle(x, 2);
+    const auto y = x.view({x.size(0), 4 * x.size(1), x.size(2) / 2, x.size(3) / 2});
+    for_each_channel(x, y,
+                     [](const Tensor& one, const Tensor& four) { four.copy_(at::pixel_unshuffle(one, 2)); });
+    return y;
+  }
+  static Tensor depth_to_space(Tensor x) {
+    if (!is_large_and_ours(x)) return at::pixel_shuffle(x, 2);
+    const auto y = x.view({x.size(0), x.size(1) / 4, 2 * x.size(2), 2 * x.size(3)});
+    for_each_channel(y, x,
+                     [](const Tensor& one, const Tensor& four) { one.copy_(at::pixel_shuffle(four, 2)); });
+    return y;
+  }
 
   /// Twice the size, bicubic (cubic.hpp) with replicated borders.
   static Tensor enlarge(const Tensor& x) {
@@ -48,10 +64,41 @@ struct Images {
     return x.unsqueeze(1).expand(sizes).flatten(0, 1);
   }
 
+  // Parts of images (core/tiles.hpp).
+  static Tensor window(const Tensor& x, const Window& w) {
+    return x.narrow(2, w.top, w.height).narrow(3, w.left, w.width);
+  }
+  static void paste(Tensor& into, const Window& w, const Tensor& part) { window(into, w).copy_(part); }
+  static void set_channels(Tensor& into, long first, const Tensor& part) {
+    into.narrow(1, first, part.size(1)).copy_(part);
+  }
+  /// Of any numbers, laid out as x is; with as many channels where none are said.
+  static Tensor blank(const Tensor& x, long height, long width, long channels = 0) {
+    return at::empty({x.size(0), channels > 0 ? channels : x.size(1), height, width}, x.options(),
+                     x.suggest_memory_format());
+  }
+  /// x, or a copy of it where somebody else holds its numbers too.
+  static Tensor owned(Tensor x) { return is_only_ours(x) ? x : x.clone(at::MemoryFormat::Contiguous); }
+  static Tensor join_samples(const std::vector<Tensor>& parts) { return at::cat(parts, 0); }
+  /// Of networks with this many channels: what they hold at once fits the cache, on a GPU a small part of its memory.
+  static long tile_side(int channels, const Tensor& like) {
+    const double numbers = like.is_cpu() ? 1 << 20 : 1 << 26;
+    return std::max(64L, long(std::sqrt(numbers / channels)) / 32 * 32);
+  }
+
   /// 2x2 max-pooling, sizes rounded up; and back by repetition, cut to height x width.
   static Tensor max_pool(const Tensor& x) { return at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true); }
   static Tensor upsample(const Tensor& x, long height, long width) {
     return crop(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}), height, width);
+  }
+
+ private:
+  /// move(a channel of the large image, the four that it is at half the size): they share their memory.
+  template <class Move>
+  static void for_each_channel(const Tensor& large, const Tensor& small, const Move& move) {
+    for (std::int64_t n = 0; n < large.size(0); ++n)
+      for (std::int64_t c = 0; c < large.size(1); ++c)
+        move(large[n].narrow(0, c, 1), small[n].narrow(0, 4 * c, 4));
   }
 };
 

@@ -10,6 +10,17 @@
 
 namespace cnf::libtorch {
 
+/// An intermediate result that nobody but the caller's argument holds.
+inline bool is_only_ours(const at::Tensor& x) {
+  return x.use_count() == 1 && x.storage().use_count() == 1 && !(x.requires_grad() && x.is_leaf());
+}
+
+/// Such a result, so large that to change it in place is worth several operations; without gradients.
+inline bool is_large_and_ours(const at::Tensor& x) {
+  return !at::GradMode::is_enabled() && x.numel() > std::int64_t{1} << 21 && x.is_contiguous() &&
+         is_only_ours(x);
+}
+
 /// at::conv2d. A single small image it would give to BLAS on the CPU, whose own threads wait beside LibTorch's and
 /// take several times as long as the convolution: without gradients oneDNN does it, as it does all larger ones.
 inline at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

@@ -41,7 +41,7 @@ struct Rebuild {
   at::Tensor grad_log_det;
 
   template <class Layer, class Y, class None, class Maps>
-  auto operator()(const Layer& layer, const Y& y, const None& none, const Maps& features) const {
+  auto operator()(const Layer& layer, Y y, const None& none, const Maps& features) const {
     const auto leaf = [](const auto& make) {
       at::NoGradGuard no_grad;
       auto batch = make();

@@ -15,6 +15,7 @@
 #include <ATen/Context.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -127,7 +128,13 @@ inline at::Tensor inverse(const at::Tensor& w) { return detail::Inverse::apply(w
 
 /// y = w x + offset per pixel; an undefined offset is none. On CUDA by a matrix product, since LibTorch lets
 /// convolutions there round the state to 10 bits (TF32) unless told otherwise, and its inverse would not undo it.
-inline at::Tensor mix_channels(const at::Tensor& x, const at::Tensor& w, const at::Tensor& offset) {
+/// A large x that nobody else holds is changed in place.
+inline at::Tensor mix_channels(at::Tensor x, const at::Tensor& w, const at::Tensor& offset) {
+  if (is_large_and_ours(x)) {
+    const auto rows = std::max<std::int64_t>(1, (std::int64_t{1} << 20) / (x.numel() / x.size(2)));
+    for (auto& band : x.split(rows, 2)) band.copy_(mix_channels(band.contiguous(), w, offset));
+    return x;
+  }
   if (!x.is_cuda()) return conv2d(x, w.unsqueeze(-1).unsqueeze(-1), offset, 1, 0);
   const at::NoTF32Guard whole_numbers;
   const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
@@ -141,19 +148,19 @@ inline at::Tensor mix_channels(const at::Tensor& x, const at::Tensor& w, const a
 struct NormalisedMix {
   at::Tensor y, log_det;
 };
-inline NormalisedMix normalised_mix(const at::Tensor& x, const at::Tensor& log_scale, const at::Tensor& bias,
+inline NormalisedMix normalised_mix(at::Tensor x, const at::Tensor& log_scale, const at::Tensor& bias,
                                     const at::Tensor& w, double area) {
   if (detail::is_small(w) && w.is_contiguous()) {
     const auto f = detail::Folded::apply(w, log_scale, bias, area);
-    return {mix_channels(x, f[0], f[1]), f[2]};
+    return {mix_channels(std::move(x), f[0], f[1]), f[2]};
   }
   const auto m = w * log_scale.exp();
-  return {mix_channels(x, m, (m * bias).sum(1)), area * (log_abs_det(w) + log_scale.sum())};
+  return {mix_channels(std::move(x), m, (m * bias).sum(1)), area * (log_abs_det(w) + log_scale.sum())};
 }
 
 /// And its inverse; weight.dense() is w, weight.inverse() its inverse, which may be kept.
 template <class Weight>
-at::Tensor normalised_unmix(const at::Tensor& y, const at::Tensor& log_scale, const at::Tensor& bias,
+at::Tensor normalised_unmix(at::Tensor y, const at::Tensor& log_scale, const at::Tensor& bias,
                             const Weight& weight) {
   const at::Tensor& w = weight.dense();
   if (!at::GradMode::is_enabled() && is_fused(w) && detail::is_small(w) && w.is_contiguous()) {
@@ -162,9 +169,9 @@ at::Tensor normalised_unmix(const at::Tensor& y, const at::Tensor& log_scale, co
     launch<kernels::invert>(detail::one_block(w), w.data_ptr(), log_scale.data_ptr(), bias.data_ptr(), 1.0,
                             -1, plain.data_ptr(), log_det.data_ptr(), whole.data_ptr(), offset.data_ptr(),
                             w.size(0));
-    return mix_channels(y, whole, offset);
+    return mix_channels(std::move(y), whole, offset);
   }
-  return mix_channels(y, weight.inverse() * at::exp(-log_scale).unsqueeze(1), -bias);
+  return mix_channels(std::move(y), weight.inverse() * at::exp(-log_scale).unsqueeze(1), -bias);
 }
 
 }  // namespace cnf::libtorch

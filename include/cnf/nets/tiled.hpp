@@ -1,0 +1,144 @@
+// Networks and extractors in tiles (core/tiles.hpp).
+//
+//   TiledNet<Net, B, In, Condition, Out> net(scope);     inside a layer, in place of the bound Net
+//   net(z, h)                                            what Net says, of the whole image
+//   if (net.in_tiles(state)) net.for_each_tile(...)      what it says, tile by tile
+//   extracted(extractor, x, asked)                       the maps of an extractor, in tiles where x is large
+//
+// The side of a tile is that of Model's option `tile`, or chosen by the backend, so that what a network of this width holds at
+// once fits the cache, or a small part of the device's memory.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "cnf/core/tiles.hpp"
+#include "cnf/nets/network.hpp"
+
+namespace cnf::detail {
+
+/// Pixels of a tile's side, for a network of this width and radius.
+template <class B, class On>
+long tile_side(long asked, const typename B::Tensor& like) {
+  return asked > 0 ? asked : std::max(B::tile_side(On::width, like), 8L * On::radius);
+}
+
+/// Whether an image is so much larger than a tile that tiles pay; each that was asked for does.
+inline bool is_larger_than_tiles(long height, long width, long side, long asked) {
+  return asked > 0 ? std::max(height, width) > side : height * width > 2 * side * side;
+}
+
+/// Multiply-adds of a tile.
+template <class B, class On>
+double work(const typename B::Tensor& like, const Window& tile) {
+  return double(B::samples(like)) * double(tile.height * tile.width) * double(On::parameters);
+}
+
+template <class Net, class B, class In, class Condition, int Out>
+struct TiledNet {
+  using Tensor = typename B::Tensor;
+  using on = typename Net::template On<In, Condition, Out>;
+
+  typename Net::template Bound<B, In, Condition, Out> whole;
+  long asked;
+
+  explicit TiledNet(Scope<B> scope) : whole(scope), asked(scope.tile()) {}
+
+  auto operator()(const Batch<B, In>& z, const SeenMap<B, Condition>& h) const { return whole(z, h); }
+
+  /// Whether it should run in tiles over this state.
+  bool in_tiles(const Tensor& state) const {
+    if constexpr (radius_of<on>() != unbounded)
+      return !B::gradients_enabled() &&
+             is_larger_than_tiles(B::height(state), B::width(state), tile_side<B, on>(asked, state), asked);
+    else
+      return false;
+  }
+
+  /// Calls take(tile, what the network says there); look(window) is what it sees of y. What it would share with
+  /// other networks (core/conditions.hpp) is computed in the tile: shares of the whole image would be larger than its map.
+  template <class Look, class Take>
+  void for_each_tile(const Tensor& state, const SeenMap<B, Condition>& h, const Look& look,
+                     const Take& take) const {
+    if constexpr (radius_of<on>() != unbounded)
+      cnf::for_each_tile(B::height(state), B::width(state), tile_side<B, on>(asked, state), on::radius,
+                         [&](const Window& tile, const Window& seen) {
+                           SeenMap<B, Condition> map;
+                           if constexpr (Condition::channels > 0)
+                             map.data = B::window(h.for_networks(), seen);
+                           take(tile, B::window(whole(look(seen), map).data, tile.within(seen)));
+                           TileWatch::tell(work<B, on>(state, tile));
+                         });
+  }
+};
+
+/// The sum of the log-determinants of tiles.
+template <class B>
+class Summed {
+ public:
+  void add(typename B::PerSample part) { sum_ = sum_ ? *sum_ + part : std::move(part); }
+  typename B::PerSample sum() const { return *sum_; }
+
+ private:
+  std::optional<typename B::PerSample> sum_;
+};
+
+/// How many pixels of map S stand for how many of the input In: to / from.
+template <class S, class In>
+struct MapScale {
+  static constexpr bool fixed = is_fixed(In::height);
+  static constexpr long to = fixed ? S::height : -In::height;
+  static constexpr long from = fixed ? In::height : -S::height;
+  /// Input pixels that a pixel of the map stands for, at least one.
+  static constexpr long pixels = std::max(1L, from / to);
+};
+
+template <class List>
+struct MapScales;
+template <class... S>
+struct MapScales<Features<S...>> {
+  template <class In>
+  static constexpr long unit = std::max({1L, MapScale<S, In>::pixels...});
+  template <class In>
+  static constexpr std::array<std::array<long, 2>, sizeof...(S)> all{
+      std::array<long, 2>{MapScale<S, In>::to, MapScale<S, In>::from}...};
+};
+
+/// extract(x): the maps of x, or of a window of it.
+template <class On, class B, class In, class Extract>
+auto extracted_by(const Extract& extract, const Batch<B, In>& x, long asked) {
+  using List = typename On::output;
+  if constexpr (radius_of<On>() != unbounded && List::count > 0) {
+    constexpr long unit = MapScales<List>::template unit<In>;
+    constexpr auto scales = MapScales<List>::template all<In>;
+    const auto whole = [](long pixels) { return (pixels + unit - 1) / unit * unit; };
+    const long height = B::height(x.data), width = B::width(x.data),
+               side = whole(tile_side<B, On>(asked, x.data));
+    if (!B::gradients_enabled() && is_larger_than_tiles(height, width, side, asked)) {
+      Maps<B, List> all;
+      for_each_tile(height, width, side, whole(On::radius), [&](const Window& tile, const Window& seen) {
+        const Maps<B, List> part = extract(Batch<B, In>(B::window(x.data, seen)));
+        for (std::size_t i = 0; i < scales.size(); ++i) {
+          const auto [to, from] = scales[i];
+          if (tile.top == 0 && tile.left == 0)
+            all.data[i] = B::blank(part.data[i], height * to / from, width * to / from);
+          B::paste(all.data[i], tile.scaled(to, from),
+                   B::window(part.data[i], tile.within(seen).scaled(to, from)));
+        }
+        TileWatch::tell(work<B, On>(x.data, tile));
+      });
+      return all;
+    }
+  }
+  return Maps<B, List>(extract(x));
+}
+
+template <class Extractor, class B, class In>
+auto extracted(const typename Extractor::template Bound<B, In>& extractor, const Batch<B, In>& x,
+               long asked) {
+  return extracted_by<typename Extractor::template On<In>>([&](const auto& part) { return extractor(part); },
+                                                           x, asked);
+}
+
+}  // namespace cnf::detail
