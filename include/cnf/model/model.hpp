@@ -113,7 +113,7 @@ class Model : public B::Module {
   /// Height and width of targets are padded to multiples of this.
   static constexpr int divisor = Spec::divisor;
   /// Whether large images run in tiles: their memory is that of the image, its features and a tile, whatever the size.
-  static constexpr bool tiled = Spec::tiled;
+  static constexpr bool tiled = Spec::tiled && !is_fixed(Target::height) && !is_fixed(Target::width);
 
   class Given {
    public:

@@ -35,10 +35,15 @@ double work(const typename B::Tensor& like, const Window& tile) {
   return double(B::samples(like)) * double(tile.height * tile.width) * double(On::parameters);
 }
 
+/// A part of an image whose type says how large it is would be another type.
+template <class S>
+inline constexpr bool has_free_extents = !is_fixed(S::height) && !is_fixed(S::width);
+
 template <class Net, class B, class In, class Condition, int Out>
 struct TiledNet {
   using Tensor = typename B::Tensor;
   using on = typename Net::template On<In, Condition, Out>;
+  static constexpr bool can = radius_of<on>() != unbounded && has_free_extents<In>;
 
   typename Net::template Bound<B, In, Condition, Out> whole;
   long asked;
@@ -49,7 +54,7 @@ struct TiledNet {
 
   /// Whether it should run in tiles over this state.
   bool in_tiles(const Tensor& state) const {
-    if constexpr (radius_of<on>() != unbounded)
+    if constexpr (can)
       return !B::gradients_enabled() &&
              is_larger_than_tiles(B::height(state), B::width(state), tile_side<B, on>(asked, state), asked);
     else
@@ -61,7 +66,7 @@ struct TiledNet {
   template <class Look, class Take>
   void for_each_tile(const Tensor& state, const SeenMap<B, Condition>& h, const Look& look,
                      const Take& take) const {
-    if constexpr (radius_of<on>() != unbounded)
+    if constexpr (can)
       cnf::for_each_tile(B::height(state), B::width(state), tile_side<B, on>(asked, state), on::radius,
                          [&](const Window& tile, const Window& seen) {
                            SeenMap<B, Condition> map;
@@ -84,34 +89,27 @@ class Summed {
   std::optional<typename B::PerSample> sum_;
 };
 
-/// How many pixels of map S stand for how many of the input In: to / from.
-template <class S, class In>
-struct MapScale {
-  static constexpr bool fixed = is_fixed(In::height);
-  static constexpr long to = fixed ? S::height : -In::height;
-  static constexpr long from = fixed ? In::height : -S::height;
-  /// Input pixels that a pixel of the map stands for, at least one.
-  static constexpr long pixels = std::max(1L, from / to);
-};
-
-template <class List>
+/// How many pixels of each map stand for how many of the input In, both of dynamic extents: to / from.
+template <class List, class In>
 struct MapScales;
-template <class... S>
-struct MapScales<Features<S...>> {
-  template <class In>
-  static constexpr long unit = std::max({1L, MapScale<S, In>::pixels...});
-  template <class In>
+template <class... S, class In>
+struct MapScales<Features<S...>, In> {
   static constexpr std::array<std::array<long, 2>, sizeof...(S)> all{
-      std::array<long, 2>{MapScale<S, In>::to, MapScale<S, In>::from}...};
+      std::array<long, 2>{-In::height, -S::height}...};
+  /// The pixels of the input that a pixel of the smallest map stands for.
+  static constexpr long unit = std::max({1L, long{S::height} / In::height...});
+  /// Whether that is so down and across.
+  static constexpr bool valid =
+      ((has_free_extents<S> && long{S::height} * In::width == long{S::width} * In::height) && ...);
 };
 
 /// extract(x): the maps of x, or of a window of it.
 template <class On, class B, class In, class Extract>
 auto extracted_by(const Extract& extract, const Batch<B, In>& x, long asked) {
   using List = typename On::output;
-  if constexpr (radius_of<On>() != unbounded && List::count > 0) {
-    constexpr long unit = MapScales<List>::template unit<In>;
-    constexpr auto scales = MapScales<List>::template all<In>;
+  if constexpr (radius_of<On>() != unbounded && has_free_extents<In> && MapScales<List, In>::valid) {
+    constexpr long unit = MapScales<List, In>::unit;
+    constexpr auto scales = MapScales<List, In>::all;
     const auto whole = [](long pixels) { return (pixels + unit - 1) / unit * unit; };
     const long height = B::height(x.data), width = B::width(x.data),
                side = whole(tile_side<B, On>(asked, x.data));

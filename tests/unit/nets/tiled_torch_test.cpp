@@ -89,6 +89,24 @@ TEST_CASE_TEMPLATE("in tiles: the numbers of the whole image", Spec, Discrete, R
   }
 }
 
+TEST_CASE("a model of a fixed size takes the whole image, with the same numbers") {
+  using Fixed =
+      ConditionalFlow<Shape<3, 24, 32>, Shape<3, 12, 16>, Enlarged<Rrdb<1, 4, 8, 2>>, Mixed, Uniform<8>>;
+  static_assert(!libtorch::Model<Fixed>::tiled);
+  libtorch::Model<Discrete> free({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
+  models::make_ready(free);
+  libtorch::Model<Fixed> fixed({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
+  models::copy_parameters(free, fixed);
+  fixed.eval();
+  const at::NoGradGuard no_grad;
+  const auto x = random_tensor({1, 3, 12, 16}, 1);
+  const auto y = free.given(x).sample({.seed = 3});
+  const Counted counted;
+  CHECK(difference(fixed.given(x).sample({.seed = 3}), y) < 1e-9);
+  CHECK(difference(fixed.given(x).log_prob(y), free.given(x).log_prob(y)) < 1e-6);
+  CHECK(counted.tiles() > 0);  // of the other model
+}
+
 TEST_CASE("gradients go through the whole image") {
   libtorch::Model<Real> model({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
   models::make_ready(model);
