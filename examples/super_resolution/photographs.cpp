@@ -106,10 +106,12 @@ Crops Photographs::random_crops(int count, int size, std::uint64_t seed, std::ui
     const bool is_view =
         options.views && (std::uint64_t(step) * std::uint64_t(count) + std::uint64_t(i)) % 5 != 0;
     if (is_view) place.view = random_view(key);
-    if (is_view && key.uniform_pair(2)[0] < 1.0 / 6)
+    if (is_view && key.uniform_pair(2)[0] < 1.0 / 6) {
       place.image = graphic(std::size_t(which * double(graphics_.size())), seed);
-    else
+      place.view.scale = 1;  // patterns of single pixels are what graphics are for
+    } else {
       place.image = stored(std::size_t(which * double(paths_.size())));
+    }
     place.view.mirrored = options.mirror && flip < 0.5;
     places.push_back(std::move(place));
   }

@@ -32,7 +32,8 @@ support::Image to_image(const at::Tensor& chw);
 
 struct CropOptions {
   bool mirror = false;  // half of them
-  bool views = false;   // four in five are views (views.hpp), of which one in six is of a drawn picture
+  bool views =
+      false;  // four in five are views (views.hpp), of which one in six is of a drawn picture at its own size
 };
 
 class Photographs {

@@ -24,14 +24,14 @@ struct Images {
     const auto y = x.view({x.size(0), 4 * x.size(1), x.size(2) / 2, x.size(3) / 2});
     for_each_channel(x, y,
                      [](const Tensor& one, const Tensor& four) { four.copy_(at::pixel_unshuffle(one, 2)); });
-    return y;
+    return y.detach();  // else it would hold x, and be nobody's alone
   }
   static Tensor depth_to_space(Tensor x) {
     if (!is_large_and_ours(x)) return at::pixel_shuffle(x, 2);
     const auto y = x.view({x.size(0), x.size(1) / 4, 2 * x.size(2), 2 * x.size(3)});
     for_each_channel(y, x,
                      [](const Tensor& one, const Tensor& four) { one.copy_(at::pixel_shuffle(four, 2)); });
-    return y;
+    return y.detach();
   }
 
   /// Twice the size, bicubic (cubic.hpp) with replicated borders.

@@ -1,0 +1,85 @@
+// The trained models that come with the programs: numbers that would change if a layer did.
+#include <ATen/ATen.h>
+
+#include <array>
+
+#include "cnf/metrics/psnr.hpp"
+#include "cnf/metrics/specks.hpp"
+#include "programs/super_resolution.hpp"
+#include "super_resolution/graphics.hpp"
+#include "super_resolution/model.hpp"
+#include "super_resolution/photographs.hpp"
+#include "super_resolution/resize.hpp"
+#include "support/doctest.hpp"
+
+namespace {
+
+using namespace super_resolution;
+using support::Image;
+
+const AnyModel& small() {
+  static const auto model = open_model(CNF_SOURCE_DIR "/examples/super_resolution/small.safetensors", {});
+  return *model;
+}
+
+double bits(const Image& high) {
+  const at::NoGradGuard no_grad;
+  return small().bits_per_dim(to_tensor(imresize(high, 0.5)), to_tensor(high), {.seed = 1}).item<double>();
+}
+
+Image sample(const Image& low, double temperature) {
+  Image result;
+  small().sample(to_tensor(low), {{.temperature = temperature, .seed = 1}},
+                 [&](std::size_t, at::Tensor y) { result = to_image(y[0]); });
+  return result;
+}
+
+TEST_CASE("the small model in the box: bits and decibels of pictures that anyone can make") {
+  struct Case {
+    const char* name;
+    Image high;
+    double bits, psnr;
+  };
+  // graphics number 2, 3 and 4 have no text, so no font
+  for (const auto& [name, high, expected_bits, expected_psnr] :
+       {Case{"a smooth photograph", photograph(96, 128, 1), 1.19397, 57.573},
+        Case{"lines, boxes and discs", drawn_graphic(5, 2, 96), 3.28228, 24.518},
+        Case{"checkers and stripes", drawn_graphic(5, 3, 96), 3.84463, 13.547}}) {
+    CAPTURE(name);
+    const auto low = imresize(high, 0.5);
+    const auto mode = sample(low, 0);
+    CHECK(bits(high) == doctest::Approx(expected_bits).epsilon(0.005));
+    CHECK(cnf::metrics::psnr_y(mode.view(), high.view()) == doctest::Approx(expected_psnr).epsilon(0.005));
+  }
+}
+
+/// Discs and a bar in pure colours, where models that saw photographs alone break.
+Image logo() {
+  Image image{128, 128, {}};
+  for (int y = 0; y < 128; ++y)
+    for (int x = 0; x < 128; ++x) {
+      const int far = (y - 64) * (y - 64) + (x - 64) * (x - 64);
+      std::array<std::uint8_t, 3> colour{0, 90, 255};
+      if (far < 50 * 50) colour = {255, 200, 0};
+      if (far < 30 * 30) colour = {255, 0, 0};
+      if (x > 59 && x < 68) colour = {255, 255, 255};
+      image.rgb.insert(image.rgb.end(), colour.begin(), colour.end());
+    }
+  return image;
+}
+
+TEST_CASE(
+    "its samples have no speck in a photograph, few at hard edges of pure colours, and stay their input") {
+  const auto check = [](const Image& high, double temperature, std::int64_t most) {
+    CAPTURE(temperature);
+    const auto low = imresize(high, 0.5), drawn = sample(low, temperature);
+    CHECK(cnf::metrics::specks(drawn.view(), high.view(), imresize(low, 2).view()) <= most);
+    CHECK(cnf::metrics::psnr_rgb(imresize(drawn, 0.5).view(), low.view()) > 35);
+  };
+  for (const double temperature : {0.0, 0.8, 1.0}) check(photograph(96, 128, 1), temperature, 0);
+  check(logo(), 0, 0);
+  check(logo(), 0.8, 128 * 128 / 200);
+  check(logo(), 1, 128 * 128 / 100);
+}
+
+}  // namespace
