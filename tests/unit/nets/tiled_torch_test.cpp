@@ -115,6 +115,37 @@ TEST_CASE("gradients go through the whole image") {
   CHECK(counted.tiles() == 0);
 }
 
+TEST_CASE("a large state that nobody else holds is changed in place, with the same numbers") {
+  const at::NoGradGuard no_grad;
+  const auto x = random_tensor({1, 12, 450, 420}, 1);  // more than 2^21 numbers
+  const auto w = random_tensor({1, 1, 12, 12}, 2)[0][0];
+  const auto in_place = [&](const auto& change) {
+    auto mine = x.clone();
+    const auto* memory = mine.data_ptr();
+    auto y = change(std::move(mine));
+    CHECK(y.data_ptr() == memory);
+    CHECK(libtorch::is_only_ours(y));
+    return y;
+  };
+  CHECK(at::equal(in_place([](at::Tensor t) { return B::depth_to_space(std::move(t)); }),
+                  at::pixel_shuffle(x, 2)));
+  CHECK(at::equal(in_place([](at::Tensor t) { return B::space_to_depth(std::move(t)); }),
+                  at::pixel_unshuffle(x, 2)));
+  CHECK(difference(in_place([&](at::Tensor t) { return B::mix_channels(std::move(t), w); }),
+                   B::mix_channels(x, w)) < 1e-12);
+  CHECK(at::equal(in_place([&](at::Tensor t) {
+                    return by_bands<B>(std::move(t), [&](const at::Tensor& part, const Window& window) {
+                      return part * 2 + B::window(x, window);
+                    });
+                  }),
+                  x * 2 + x));
+  // what somebody else holds too is not
+  auto shared = x;
+  CHECK(at::equal(B::depth_to_space(shared), at::pixel_shuffle(x, 2)));
+  CHECK(B::mix_channels(shared, w).data_ptr() != x.data_ptr());
+  CHECK(at::equal(x, random_tensor({1, 12, 450, 420}, 1)));
+}
+
 TEST_CASE("what the caller holds stays as it is") {
   libtorch::Model<Real> model({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
   models::make_ready(model);
