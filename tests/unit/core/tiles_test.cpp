@@ -9,16 +9,18 @@ namespace {
 using namespace cnf;
 
 TEST_CASE("tiles cover an image once, and their halo ends with the image") {
-  for (const auto [height, width, side, halo] :
-       {std::array{10L, 7L, 4L, 2L}, {1L, 1L, 5L, 3L}, {8L, 8L, 8L, 1L}, {9L, 20L, 3L, 5L}}) {
-    std::vector<int> visits(std::size_t(height * width));
-    for_each_tile(height, width, side, halo, [&](const Window& tile, const Window& seen) {
+  struct Case {
+    long height, width, side, halo;
+  };
+  for (const Case& c : {Case{10, 7, 4, 2}, {1, 1, 5, 3}, {8, 8, 8, 1}, {9, 20, 3, 5}}) {
+    std::vector<int> visits(std::size_t(c.height * c.width));
+    for_each_tile(c.height, c.width, c.side, c.halo, [&](const Window& tile, const Window& seen) {
       for (long y = tile.top; y < tile.top + tile.height; ++y)
-        for (long x = tile.left; x < tile.left + tile.width; ++x) ++visits[std::size_t(y * width + x)];
-      CHECK(seen.top == std::max(0L, tile.top - halo));
-      CHECK(seen.left == std::max(0L, tile.left - halo));
-      CHECK(seen.top + seen.height == std::min(height, tile.top + tile.height + halo));
-      CHECK(seen.left + seen.width == std::min(width, tile.left + tile.width + halo));
+        for (long x = tile.left; x < tile.left + tile.width; ++x) ++visits[std::size_t(y * c.width + x)];
+      CHECK(seen.top == std::max(0L, tile.top - c.halo));
+      CHECK(seen.left == std::max(0L, tile.left - c.halo));
+      CHECK(seen.top + seen.height == std::min(c.height, tile.top + tile.height + c.halo));
+      CHECK(seen.left + seen.width == std::min(c.width, tile.left + tile.width + c.halo));
       const auto inside = tile.within(seen);
       CHECK(inside.top + seen.top == tile.top);
       CHECK(inside.left + seen.left == tile.left);
