@@ -5,6 +5,11 @@
 
 namespace super_resolution {
 
+struct Choice;
+
+/// --config and --model.
+void add_choice(CLI::App& command, Choice& choice);  // describe.cpp
+
 void add_train(CLI::App& app);          // train.cpp
 void add_evaluate(CLI::App& app);       // evaluate.cpp
 void add_bicubic_check(CLI::App& app);  // evaluate.cpp

@@ -21,7 +21,8 @@ class Instance final : public support::Holding<AnyModel, Spec> {
               const std::function<void(std::size_t, at::Tensor)>& take) const override {
     const at::NoGradGuard no_grad;
     const auto given = this->model_.given(seen(x));
-    support::give_back_memory();  // the extractor's tiles are the largest
+    if (x.numel() > 1 << 20)
+      support::give_back_memory();  // of a large image the extractor's tiles are the largest
     for (std::size_t i = 0; i < options.size(); ++i) take(i, given.sample(options[i]));
   }
   typename AnyModel::Cost cost(long height, long width) const override {
@@ -44,8 +45,8 @@ class Instance final : public support::Holding<AnyModel, Spec> {
   static constexpr long numbers(cnf::Features<S...>) {
     return (0 + ... + cnf::size<S>);
   }
-  /// normalised(x), in memory of its own.
-  static at::Tensor seen(const at::Tensor& x) { return x.to(at::kFloat, false, true).div_(255).sub_(0.5); }
+  /// What the model sees; a function, so that nothing on the way is in memory any more when it is given.
+  static at::Tensor seen(const at::Tensor& x) { return normalised(x.to(at::kFloat)); }
 };
 
 template <class Act>

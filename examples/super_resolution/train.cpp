@@ -125,12 +125,7 @@ void add_train(CLI::App& app) {
   c->add_option("--held-out", o->held_out, "part of --data to hold out")
       ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
-  c->add_option("--config", o->choice.config, "small, base or paper")
-      ->check(CLI::IsMember({"small", "base", "paper"}))
-      ->capture_default_str();
-  c->add_option("--model", o->choice.model, "cnf or factorised")
-      ->check(CLI::IsMember({"cnf", "factorised"}))
-      ->capture_default_str();
+  add_choice(*c, o->choice);
   c->add_option(
        "--views", o->views,
        "also train on photographs at other sizes and in other colours, and on drawn graphics: on, or off "

@@ -65,9 +65,7 @@ at::Tensor halving(int size) {
   const int whole = size + 2 * margin;
   auto weights = at::zeros({size / 2, whole}, at::kFloat);
   const Lines lines(whole, whole / 2, 0.5, margin / 2, size / 2);
-  for (int i = 0; i < size / 2; ++i)
-    for (std::size_t k = 0; k < lines.taps[std::size_t(i)].weights.size(); ++k)
-      weights[i][lines.taps[std::size_t(i)].first + int(k)] = lines.taps[std::size_t(i)].weights[k];
+  lines.write(weights.data_ptr<float>() + lines.first, whole, false);
   return weights;
 }
 

@@ -224,6 +224,7 @@ std::unique_ptr<OIIO::ImageOutput> writer_for(const fs::path& path) {
 }
 
 bool is_bmp(const OIIO::ImageOutput& out) { return std::strcmp(out.format_name(), "bmp") == 0; }
+bool keeps_alpha(const OIIO::ImageOutput& out) { return out.supports("alpha") && !is_bmp(out); }
 
 std::uint8_t luma(const std::uint8_t* rgb) {
   return static_cast<std::uint8_t>(std::lround(0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]));
@@ -233,12 +234,12 @@ Bytes encode(const fs::path& path, const Picture& picture) {
   const Image& image = picture.image;
   const auto out = writer_for(path);
   const bool grey = picture.grey && !is_bmp(*out), has_alpha = !picture.alpha.empty(),
-             keeps_alpha = has_alpha && holds_alpha(path);
-  const int channels = (grey ? 1 : 3) + (keeps_alpha ? 1 : 0);
+             with_alpha = has_alpha && keeps_alpha(*out);
+  const int channels = (grey ? 1 : 3) + (with_alpha ? 1 : 0);
   Bytes bytes;
   OIIO::Filesystem::IOVecOutput memory(bytes);
   OIIO::ImageSpec spec(image.width, image.height, channels, OIIO::TypeDesc::UINT8);
-  if (keeps_alpha) {
+  if (with_alpha) {
     spec.alpha_channel = channels - 1;
     spec.channelnames.back() = "A";
     spec.attribute("oiio:UnassociatedAlpha", 1);
@@ -257,7 +258,7 @@ Bytes encode(const fs::path& path, const Picture& picture) {
           static_cast<std::size_t>(y) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(x);
       const std::uint8_t* rgb = &image.rgb[3 * pixel];
       std::uint8_t shown[3] = {rgb[0], rgb[1], rgb[2]};
-      if (has_alpha && !keeps_alpha)
+      if (has_alpha && !with_alpha)
         for (auto& v : shown)
           v = to_byte(
               (float(v) * float(picture.alpha[pixel]) / 255.0F + 255.0F - float(picture.alpha[pixel])) /
@@ -266,7 +267,7 @@ Bytes encode(const fs::path& path, const Picture& picture) {
         *to++ = luma(shown);
       else
         to = std::copy(shown, shown + 3, to);
-      if (keeps_alpha) *to++ = picture.alpha[pixel];
+      if (with_alpha) *to++ = picture.alpha[pixel];
     }
     written = out->write_scanline(y, 0, OIIO::TypeDesc::UINT8, line.data());
   }
@@ -334,13 +335,10 @@ Picture read(const fs::path& path, bool keep_alpha) {
 Image read_image(const fs::path& path) { return read(path, false).image; }
 Picture read_picture(const fs::path& path) { return read(path, true); }
 
-bool holds_alpha(const fs::path& path) {
-  const auto out = writer_for(path);
-  return out->supports("alpha") && !is_bmp(*out);
-}
+bool holds_alpha(const fs::path& path) { return keeps_alpha(*writer_for(path)); }
 
-void write_image(const fs::path& path, const Image& image) {
-  write_picture(path, {.image = image, .alpha = {}});
+void write_image(const fs::path& path, Image image) {
+  write_picture(path, {.image = std::move(image), .alpha = {}});
 }
 
 void write_picture(const fs::path& path, const Picture& picture) {

@@ -47,7 +47,7 @@ Picture read_picture(const std::filesystem::path& path);
 // Rows top .. top + height and columns left .. left + width, which must lie inside.
 Image cropped(const Image& image, int top, int left, int height, int width);
 
-void write_image(const std::filesystem::path& path, const Image& image);
+void write_image(const std::filesystem::path& path, Image image);
 
 /// Grey as one channel (the luma of BT.601) and with alpha and profile where the format has them; alpha is shown on white
 /// where it hasn't.

@@ -4,6 +4,7 @@
 //   const support::TileProgress progress("photograph.jpg", multiply_adds);
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "cnf/core/tiles.hpp"
@@ -22,27 +23,22 @@ class TileProgress {
   ~TileProgress() { clear(); }
 
   /// Takes the line away, for others to write.
-  void clear() {
-    if (shown_) std::fputs("\r\033[K", stdout);
-    shown_ = false;
-  }
+  void clear() { line_.clear(); }
 
  private:
   void add(double done) {
     stop_if_interrupted();
     done_ += done;
-    if (!is_terminal_ || cnf::training::seconds_since(last_) < 0.2) return;
+    if (!line_.on_terminal() || cnf::training::seconds_since(last_) < 0.2) return;
     last_ = cnf::training::Clock::now();
     const double part = std::min(1.0, done_ / work_), elapsed = cnf::training::seconds_since(start_);
-    std::printf("\r\033[K%s: %.0f %%, %s left", what_.c_str(), 100 * part,
-                cnf::training::duration(elapsed * (1 - part) / part).c_str());
-    std::fflush(stdout);
-    shown_ = true;
+    line_.show(cnf::training::printed("%s: %.0f %%, %s left", what_.c_str(), 100 * part,
+                                      cnf::training::duration(elapsed * (1 - part) / part).c_str()));
   }
 
   std::string what_;
   double work_, done_ = 0;
-  bool is_terminal_ = ::isatty(STDOUT_FILENO) != 0, shown_ = false;
+  cnf::training::Progress line_;
   cnf::training::Clock::time_point start_ = cnf::training::Clock::now(), last_ = start_;
   cnf::TileWatch watch_;
 };

@@ -24,20 +24,11 @@ struct AdditiveCoupling {
     using Base::Base;
 
     Forward<B, AdditiveCoupling, In, F> forward(Batch<B, In> z, const Maps<B, F>& features) const {
-      if (Base::net.in_tiles(z.data))
-        return {.y = Base::by_tiles(std::move(z), features, [](const Tensor& part, const Tensor& raw) {
-                  return coupled(part, raw);
-                })};
-      const auto [whole, z1] = Base::forked(z);
-      return {.y = Batch<B, In>(coupled(whole.data, Base::net(z1, features.template condition<In>()).data))};
+      return {.y = Base::changed_by(std::move(z), features, coupled)};
     }
 
     Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
-      if (Base::net.in_tiles(y.data))
-        return Base::by_tiles(std::move(y), features,
-                              [](const Tensor& part, const Tensor& raw) { return uncoupled(part, raw); });
-      return Batch<B, In>(
-          uncoupled(y.data, Base::net(Base::second(y), features.template condition<In>()).data));
+      return Base::changed_by(std::move(y), features, uncoupled);
     }
 
     /// x from y, and forward again, with one run of the network (compose/reversible.hpp).

@@ -32,26 +32,17 @@ struct AffineCoupling {
     using Base::Base;
 
     Forward<B, AffineCoupling, In, F> forward(Batch<B, In> z, const Maps<B, F>& features) const {
-      if (Base::net.in_tiles(z.data)) {
-        detail::Summed<B> log_det;
-        auto y = Base::by_tiles(std::move(z), features, [&](const Tensor& part, const Tensor& raw) {
-          auto changed = coupled(part, raw);
-          log_det.add(std::move(changed.log_det));
-          return std::move(changed.y);
-        });
-        return {.y = std::move(y), .log_det = log_det.sum()};
-      }
-      const auto [whole, z1] = Base::forked(z);
-      auto result = coupled(whole.data, Base::net(z1, features.template condition<In>()).data);
-      return {.y = Batch<B, In>(std::move(result.y)), .log_det = std::move(result.log_det)};
+      detail::Summed<B> log_det;
+      auto y = Base::changed_by(std::move(z), features, [&](const Tensor& part, const Tensor& raw) {
+        auto changed = coupled(part, raw);
+        log_det.add(std::move(changed.log_det));
+        return std::move(changed.y);
+      });
+      return {.y = std::move(y), .log_det = log_det.sum()};
     }
 
     Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>& features) const {
-      if (Base::net.in_tiles(y.data))
-        return Base::by_tiles(std::move(y), features,
-                              [](const Tensor& part, const Tensor& raw) { return uncoupled(part, raw); });
-      return Batch<B, In>(
-          uncoupled(y.data, Base::net(Base::second(y), features.template condition<In>()).data));
+      return Base::changed_by(std::move(y), features, uncoupled);
     }
 
     /// x from y, and forward again, with one run of the network (compose/reversible.hpp).

@@ -58,22 +58,23 @@ struct CouplingBound {
     return B::to_state(net(z1, features.template condition<In>()).data, z1.data);
   }
 
-  /// change(part of z, what the network says of it) for the tiles of a large image; in place, since no tile changes what
-  /// the network sees.
+  /// change(z, what the network says of it): of all of z, or of the tiles of a large image, in place, since no tile changes
+  /// what the network sees.
   template <class Change>
-  Batch<B, In> by_tiles(Batch<B, In> z, const Maps<B, F>& features, const Change& change) const {
+  Batch<B, In> changed_by(Batch<B, In> z, const Maps<B, F>& features, const Change& change) const {
+    const auto condition = features.template condition<In>();
+    if (!net.in_tiles(z.data)) {
+      const auto [whole, z1] = forked<Kept>(z, changed);
+      return Batch<B, In>(change(whole.data, net(z1, condition).data));
+    }
     auto y = B::owned(std::move(z.data));
     net.for_each_tile(
-        y, features.template condition<In>(),
-        [&](const Window& seen) { return second(Batch<B, In>(B::window(y, seen))); },
+        y, condition, [&](const Window& seen) { return second(Batch<B, In>(B::window(y, seen))); },
         [&](const Window& tile, const typename B::Tensor& raw) {
           B::paste(y, tile, change(B::window(y, tile), raw));
         });
     return Batch<B, In>(std::move(y));
   }
-
-  /// z, and z1 for the network.
-  static auto forked(const Batch<B, In>& z) { return detail::forked<Kept>(z, changed); }
 
   static typename B::Tensor first_of(const typename B::Tensor& y) { return B::channels_of(y, 0, changed); }
   static typename B::Tensor second_of(const typename B::Tensor& y) {

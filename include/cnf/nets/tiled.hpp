@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -21,7 +22,9 @@ namespace cnf::detail {
 /// Pixels of a tile's side, for a network of this width and radius.
 template <class B, class On>
 long tile_side(long asked, const typename B::Tensor& like) {
-  return asked > 0 ? asked : std::max(B::tile_side(On::width, like), 8L * On::radius);
+  if (asked > 0) return asked;
+  const long fits = long(std::sqrt(double(B::tile_numbers(like)) / On::width)) / 32 * 32;
+  return std::max({64L, fits, 8L * On::radius});
 }
 
 /// Whether an image is so much larger than a tile that tiles pay; each that was asked for does.

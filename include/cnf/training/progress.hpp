@@ -67,6 +67,12 @@ class Progress {
     any_ = true;
     std::fflush(stdout);
   }
+  bool on_terminal() const { return is_terminal_; }
+  /// Takes the line away.
+  void clear() {
+    if (is_terminal_ && any_) std::fputs("\r\033[K", stdout);
+    any_ = false;
+  }
   /// A line that stays.
   void end(const std::string& text) {
     std::printf("%s%s\n", is_terminal_ ? "\r\033[K" : "", text.c_str());

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <vector>
@@ -54,14 +53,10 @@ struct Images {
 
   static Tensor pad(const Tensor& x, long height, long width) {
     Tensor y(x.n, height, width, filled(x.channels(), x.n * height * width, 0));
-    copy_rows(x, y, x.h, x.w);
+    paste(y, {0, 0, x.h, x.w}, x);
     return y;
   }
-  static Tensor crop(const Tensor& x, long height, long width) {
-    Tensor y(x.n, height, width, typename Tensor::Values(x.channels(), x.n * height * width));
-    copy_rows(x, y, height, width);
-    return y;
-  }
+  static Tensor crop(const Tensor& x, long height, long width) { return window(x, {0, 0, height, width}); }
   static Tensor repeat_samples(const Tensor& x, long count) {
     Tensor y(x.n * count, x.h, x.w, typename Tensor::Values(x.channels(), x.values().cols() * count));
     const long size = x.area() * x.channels();
@@ -107,9 +102,7 @@ struct Images {
     for (const auto& part : parts) to = std::copy_n(part.pixel(0), part.values().size(), to);
     return y;
   }
-  static long tile_side(int channels, const Tensor&) {
-    return std::max(64L, long(std::sqrt(double(1 << 20) / channels)) / 32 * 32);
-  }
+  static long tile_numbers(const Tensor&) { return 1L << 20; }
 
   static Tensor max_pool(const Tensor& x) {
     const long h = (x.h + 1) / 2, w = (x.w + 1) / 2;
@@ -167,13 +160,6 @@ struct Images {
     parallel_for(x.n * w.height, double(x.n * w.height * w.width * x.channels()), [&](long row) {
       visit(row, (row / w.height * x.h + w.top + row % w.height) * x.w + w.left);
     });
-  }
-
-  static void copy_rows(const Tensor& from, Tensor& to, long height, long width) {
-    for (long n = 0; n < from.n; ++n)
-      for (long y = 0; y < height; ++y)
-        std::copy_n(from.pixel((n * from.h + y) * from.w), width * from.channels(),
-                    to.own().data() + (n * to.h + y) * to.w * to.channels());
   }
 };
 

@@ -57,15 +57,8 @@ struct Backend : Images {
   };
   static Precision networks(const Placement& p) { return p.networks; }
 
-  // Shapes; anything but four dimensions is an Error.
-  static long samples(const Tensor& x) { return extent(x, 0); }
-  static long channels(const Tensor& x) { return extent(x, 1); }
-  static long height(const Tensor& x) { return extent(x, 2); }
-  static long width(const Tensor& x) { return extent(x, 3); }
-
   // Modules and parameters.
   using NoGradients = at::NoGradGuard;
-  static bool gradients_enabled() { return at::GradMode::is_enabled(); }
 
   static Module& child(Module& parent, const std::string& name) {
     const auto children = parent.named_children();
@@ -324,11 +317,6 @@ struct Backend : Images {
   static void place(Module& module, const Placement& p) { module.to(p.device, p.dtype); }
 
  private:
-  static long extent(const Tensor& x, int dimension) {
-    if (x.dim() != 4)
-      throw Error("expected a tensor of four dimensions (N, C, H, W), got " + std::to_string(x.dim()));
-    return long(x.size(dimension));
-  }
   /// Part by part: what LibTorch makes on the way is as large as its argument.
   template <class Holds>
   static bool holds_for_all(const Tensor& x, const Holds& holds) {

@@ -3,20 +3,27 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-#include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "cnf/backend/cubic.hpp"
 #include "cnf/backend/libtorch/constants.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
+#include "cnf/core/error.hpp"
 #include "cnf/core/tiles.hpp"
 
 namespace cnf::libtorch {
 
 struct Images {
   using Tensor = at::Tensor;
+
+  // Shapes; anything but four dimensions is an Error.
+  static long samples(const Tensor& x) { return extent(x, 0); }
+  static long channels(const Tensor& x) { return extent(x, 1); }
+  static long height(const Tensor& x) { return extent(x, 2); }
+  static long width(const Tensor& x) { return extent(x, 3); }
+  static bool gradients_enabled() { return at::GradMode::is_enabled(); }
 
   // Space and depth: channel c of pixel (2y + dy, 2x + dx) is channel c*4 + dy*2 + dx of pixel (y, x).
   static Tensor space_to_depth(Tensor x) {
@@ -54,9 +61,7 @@ struct Images {
   static Tensor pad(const Tensor& x, long height, long width) {
     return at::constant_pad_nd(x, {0, width - x.size(3), 0, height - x.size(2)});
   }
-  static Tensor crop(const Tensor& x, long height, long width) {
-    return x.narrow(2, 0, height).narrow(3, 0, width);
-  }
+  static Tensor crop(const Tensor& x, long height, long width) { return window(x, {0, 0, height, width}); }
   /// Every sample `count` times, in place: a, a, b, b.
   static Tensor repeat_samples(const Tensor& x, long count) {  // repeat_interleave waits for a device
     auto sizes = x.sizes().vec();
@@ -80,11 +85,8 @@ struct Images {
   /// x, or a copy of it where somebody else holds its numbers too.
   static Tensor owned(Tensor x) { return is_only_ours(x) ? x : x.clone(at::MemoryFormat::Contiguous); }
   static Tensor join_samples(const std::vector<Tensor>& parts) { return at::cat(parts, 0); }
-  /// Of networks with this many channels: what they hold at once fits the cache, on a GPU a small part of its memory.
-  static long tile_side(int channels, const Tensor& like) {
-    const double numbers = like.is_cpu() ? 1 << 20 : 1 << 26;
-    return std::max(64L, long(std::sqrt(numbers / channels)) / 32 * 32);
-  }
+  /// How many numbers the widest map of a tile may have: what fits the cache, on a GPU a small part of its memory.
+  static long tile_numbers(const Tensor& like) { return like.is_cpu() ? 1L << 20 : 1L << 26; }
 
   /// 2x2 max-pooling, sizes rounded up; and back by repetition, cut to height x width.
   static Tensor max_pool(const Tensor& x) { return at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true); }
@@ -93,6 +95,12 @@ struct Images {
   }
 
  private:
+  static long extent(const Tensor& x, int dimension) {
+    if (x.dim() != 4)
+      throw Error("expected a tensor of four dimensions (N, C, H, W), got " + std::to_string(x.dim()));
+    return long(x.size(dimension));
+  }
+
   /// move(a channel of the large image, the four that it is at half the size): they share their memory.
   template <class Move>
   static void for_each_channel(const Tensor& large, const Tensor& small, const Move& move) {

@@ -15,10 +15,10 @@
 #include <ATen/Context.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <algorithm>
 #include <tuple>
 #include <utility>
 
+#include "cnf/backend/libtorch/images.hpp"
 #include "cnf/backend/libtorch/launch.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
 
@@ -126,15 +126,11 @@ struct Folded : torch::autograd::Function<Folded> {
 inline at::Tensor log_abs_det(const at::Tensor& w) { return detail::LogAbsDet::apply(w); }
 inline at::Tensor inverse(const at::Tensor& w) { return detail::Inverse::apply(w); }
 
-/// y = w x + offset per pixel; an undefined offset is none. On CUDA by a matrix product, since LibTorch lets
-/// convolutions there round the state to 10 bits (TF32) unless told otherwise, and its inverse would not undo it.
-/// A large x that nobody else holds is changed in place.
-inline at::Tensor mix_channels(at::Tensor x, const at::Tensor& w, const at::Tensor& offset) {
-  if (is_large_and_ours(x)) {
-    const auto rows = std::max<std::int64_t>(1, (std::int64_t{1} << 20) / (x.numel() / x.size(2)));
-    for (auto& band : x.split(rows, 2)) band.copy_(mix_channels(band.contiguous(), w, offset));
-    return x;
-  }
+namespace detail {
+
+/// On CUDA by a matrix product, since LibTorch lets convolutions there round the state to 10 bits (TF32) unless told
+/// otherwise, and its inverse would not undo it.
+inline at::Tensor mixed(const at::Tensor& x, const at::Tensor& w, const at::Tensor& offset) {
   if (!x.is_cuda()) return conv2d(x, w.unsqueeze(-1).unsqueeze(-1), offset, 1, 0);
   const at::NoTF32Guard whole_numbers;
   const auto n = x.size(0), c = x.size(1), pixels = x.size(2) * x.size(3);
@@ -142,6 +138,15 @@ inline at::Tensor mix_channels(at::Tensor x, const at::Tensor& w, const at::Tens
   const auto y = offset.defined() ? at::baddbmm(offset.view({1, c, 1}).expand({n, c, pixels}), matrix, flat)
                                   : at::bmm(matrix, flat);
   return y.view(x.sizes());
+}
+
+}  // namespace detail
+
+/// y = w x + offset per pixel; an undefined offset is none.
+inline at::Tensor mix_channels(at::Tensor x, const at::Tensor& w, const at::Tensor& offset) {
+  return by_bands<Images>(std::move(x), [&](const at::Tensor& part, const Window&) {
+    return detail::mixed(part.contiguous(), w, offset);
+  });
 }
 
 /// ActNorm, then a mixing by w, of an x with `area` pixels.
