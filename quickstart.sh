@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # ./quickstart.sh            from a fresh Debian 12 to a picture of super-resolved photographs, in about ten minutes
 # ./quickstart.sh upscale PHOTO...   your photographs twice as large, beside them, by the model in the box
+# ./quickstart.sh segment PHOTO...   masks of the vessels in your photographs of eyes, beside them, by the model in the box
 # ./quickstart.sh vessels    to masks of retinal vessels on synthesized photographs, in about five
 # ./quickstart.sh test       the same set-up, then every test
 #
@@ -12,7 +13,7 @@ files=()
 for file in "${@:2}"; do files+=("$(realpath -m -- "$file")"); done
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-usage() { sed -n '2,5s/^# //p' quickstart.sh; }
+usage() { sed -n '2,6s/^# //p' quickstart.sh; }
 say() { printf '\n== %s\n' "$*"; }
 die() {
   printf 'quickstart: %s\n' "$*" >&2
@@ -22,7 +23,7 @@ die() {
 case $mode in
   -h | --help) usage && exit ;;
   demo | vessels | test) [[ $# -le 1 ]] || { usage >&2 && exit 2; } ;;
-  upscale) [[ $# -gt 1 ]] || { usage >&2 && exit 2; } ;;
+  upscale | segment) [[ $# -gt 1 ]] || { usage >&2 && exit 2; } ;;
   *) usage >&2 && exit 2 ;;
 esac
 for file in "${files[@]}"; do [[ -f $file ]] || die "no such photograph: $file"; done
@@ -33,12 +34,13 @@ packages=(
   "g++|the compiler"
   "cmake|describes the build"
   "ninja-build|runs the build"
-  "pkg-config|finds OpenImageIO"
+  "pkg-config|finds OpenImageIO and Little CMS"
   "libtorch-dev|LibTorch: tensors, gradients, optimisers"
   "libopenblas0-openmp|matrix products of LibTorch: with Debian's reference BLAS some take ten times as long"
   "libeigen3-dev|Eigen: matrices of the inference-only backend"
   "nlohmann-json3-dev|JSON in checkpoints and reports"
   "libopenimageio-dev|reads and writes image files"
+  "liblcms2-dev|turns the colours of other profiles into sRGB's"
   "libcli11-dev|command lines"
   "libfmt-dev|text formatting"
   "fonts-dejavu-core|captions in pictures"
@@ -168,6 +170,9 @@ if [[ $mode == test ]]; then
 elif [[ $mode == upscale ]]; then
   build OFF super_resolution
   build/bin/super_resolution sample --checkpoint examples/super_resolution/small.safetensors --input "${files[@]}"
+elif [[ $mode == segment ]]; then
+  build OFF vessel_segmentation
+  build/bin/vessel_segmentation sample --checkpoint examples/vessel_segmentation/affine.safetensors --input "${files[@]}"
 elif [[ $mode == vessels ]]; then
   build OFF vessel_segmentation
   vessels

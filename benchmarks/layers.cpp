@@ -75,6 +75,7 @@ void add_all(const std::string& backend) {
   add_layer<Reverse, B>(backend);
   add_layer<AffineCoupling<ConvNet<512>>, B>(backend);
   add_layer<AdditiveCoupling<InstanceNormNet<32>>, B>(backend);
+  add_layer<AffineCoupling<ResidualNet<32>>, B>(backend);
   add_layer<Split, B>(backend);
   add_layer<Prior, B>(backend);
   add_extractor<Rrdb<1, 32, 128, 2>, B>(backend);

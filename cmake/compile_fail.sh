@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # compile_fail.sh SOURCE COMPILER [FLAGS...]
 # SOURCE must not compile, and the compiler must print every text of its `// expect: TEXT` lines;
-# with CNF_PASSING_TWIN defined it must compile, so that it cannot fail for another reason.
+# with CNF_PASSING_TWIN defined it must compile, so that it cannot fail for another reason. The twin does without the
+# flags of a line `// flags: FLAGS`.
 set -euo pipefail
 
 source=$1
@@ -18,7 +19,8 @@ if ! "$@" -DCNF_PASSING_TWIN "$source"; then
   exit 1
 fi
 
-if output=$("$@" "$source" 2>&1); then
+read -ra flags < <(sed -n 's|^// flags: ||p' "$source") || true
+if output=$("$@" "${flags[@]}" "$source" 2>&1); then
   echo "$source: compiles, but must not"
   exit 1
 fi

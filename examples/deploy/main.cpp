@@ -18,16 +18,17 @@ several, their mean and uncertainty into the folder.
   --field-of-view FILE   white inside (the bright disc of the photograph; vessels only)
 )";
 
-/// A number above or at `least`, all of the text.
+/// A number of least .. most, all of the text.
 template <class T, class Parse>
-T number(const std::string& option, const std::string& text, T least, const Parse& parse) {
+T number(const std::string& option, const std::string& text, T least, T most, const Parse& parse) {
   std::size_t used = 0;
   try {
     const auto value = parse(text, &used);
-    if (used == text.size() && T(value) >= least && text[0] != '-') return T(value);
+    if (used == text.size() && T(value) >= least && T(value) <= most && text[0] != '-') return T(value);
   } catch (const std::exception&) {
   }
-  throw cnf::Error(option + ": expected a number of at least " + std::to_string(least) + ", got " + text);
+  throw cnf::Error(option + ": expected a number of " + std::to_string(least) + " .. " +
+                   std::to_string(most) + ", got " + text);
 }
 
 deploy::Options parsed(int argc, char** argv) {
@@ -38,11 +39,12 @@ deploy::Options parsed(int argc, char** argv) {
     if (i + 1 == argc) throw cnf::Error(option + ": expected a value");
     const std::string value = argv[i + 1];
     if (option == "--count")
-      o.count = number(option, value, 1L, [](auto... a) { return std::stol(a...); });
+      o.count = number(option, value, 1L, 1000000L, [](auto... a) { return std::stol(a...); });
     else if (option == "--temperature")
-      o.temperature = number(option, value, 0.0, [](auto... a) { return std::stod(a...); });
+      o.temperature = number(option, value, 0.0, 100.0, [](auto... a) { return std::stod(a...); });
     else if (option == "--seed")
-      o.seed = number(option, value, std::uint64_t{0}, [](auto... a) { return std::stoull(a...); });
+      o.seed = number(option, value, std::uint64_t{0}, ~std::uint64_t{0},
+                      [](auto... a) { return std::stoull(a...); });
     else if (option == "--target")
       o.target = value;
     else if (option == "--field-of-view")
@@ -66,6 +68,12 @@ int main(int argc, char** argv) try {
                      ": expected a model of super_resolution or vessel_segmentation, got " +
                      cnf::io::architecture_of(checkpoint));
   return 0;
+} catch (const std::bad_alloc&) {
+  std::fprintf(
+      stderr,
+      "deploy: out of memory for %s: expected an image for which there is enough; cut it into parts\n",
+      argv[2]);
+  return 2;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "deploy: %s\n", error.what());
   return 2;

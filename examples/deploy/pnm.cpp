@@ -1,6 +1,8 @@
 #include "pnm.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <system_error>
@@ -22,7 +24,7 @@ int number(std::istream& in) {
 
 }  // namespace
 
-support::Image read_pnm(const std::filesystem::path& path) {
+support::Levels read_pnm_levels(const std::filesystem::path& path) {
   const auto fail = [&](const std::string& why) {
     throw cnf::Error("cannot read " + path.string() + ": " + why);
   };
@@ -33,18 +35,33 @@ support::Image read_pnm(const std::filesystem::path& path) {
   if (magic[0] != 'P' || (magic[1] != '5' && magic[1] != '6'))
     fail("expected a binary PGM or PPM image (P5 or P6)");
   const int width = number(in), height = number(in), largest = number(in);
-  if (width < 1 || height < 1 || largest != 255)
-    fail("expected a width, a height and 255 as the largest value, got " + std::to_string(width) + ", " +
+  if (width < 1 || height < 1 || largest < 1 || largest > 65535)
+    fail("expected a width, a height and a largest value of 1 .. 65535, got " + std::to_string(width) + ", " +
          std::to_string(height) + " and " + std::to_string(largest));
   in.get();  // the one space before the pixels
-  const std::size_t area = std::size_t(height) * std::size_t(width), channels = magic[1] == '5' ? 1 : 3;
-  std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
-  if (bytes.size() < area * channels)
-    fail("expected " + std::to_string(area * channels) + " bytes of pixels, got " +
+  const std::size_t area = std::size_t(height) * std::size_t(width), channels = magic[1] == '5' ? 1 : 3,
+                    wide = largest > 255 ? 2 : 1;  // bytes of a number, the high one first
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(in), {}};
+  if (bytes.size() < area * channels * wide)
+    fail("expected " + std::to_string(area * channels * wide) + " bytes of pixels, got " +
          std::to_string(bytes.size()));
-  support::Image image{height, width, std::vector<std::uint8_t>(3 * area)};
-  for (std::size_t i = 0; i < image.rgb.size(); ++i)
-    image.rgb[i] = static_cast<std::uint8_t>(bytes[channels == 3 ? i : i / 3]);
+  support::Levels levels{height, width, std::vector<float>(3 * area), {}};
+  for (std::size_t i = 0; i < levels.rgb.size(); ++i) {
+    const auto* first =
+        reinterpret_cast<const unsigned char*>(bytes.data()) + (channels == 3 ? i : i / 3) * wide;
+    const int value = wide == 2 ? 256 * first[0] + first[1] : first[0];
+    if (value > largest)
+      fail("expected values of at most " + std::to_string(largest) + ", got " + std::to_string(value));
+    levels.rgb[i] = float(value) / float(largest);
+  }
+  return levels;
+}
+
+support::Image read_pnm(const std::filesystem::path& path) {
+  const auto levels = read_pnm_levels(path);
+  support::Image image{levels.height, levels.width, std::vector<std::uint8_t>(levels.rgb.size())};
+  std::transform(levels.rgb.begin(), levels.rgb.end(), image.rgb.begin(),
+                 [](float v) { return static_cast<std::uint8_t>(std::lround(255 * v)); });
   return image;
 }
 

@@ -7,16 +7,13 @@ namespace {
 
 namespace vessels = ::vessel_segmentation;
 
-/// White is 1.
 vessels::Mask read_mask(const std::filesystem::path& path, const support::Image& photograph) {
-  const auto image = read_pnm(path);
+  const auto image = read_pnm_levels(path);
   if (image.height != photograph.height || image.width != photograph.width)
     throw cnf::Error("expected " + path.string() + " to have the size of the photograph, " +
                      std::to_string(photograph.width) + "x" + std::to_string(photograph.height) + ", got " +
                      std::to_string(image.width) + "x" + std::to_string(image.height));
-  vessels::Mask mask{image.height, image.width, {}};
-  for (std::size_t i = 0; i < image.rgb.size(); i += 3) mask.on.push_back(image.rgb[i] > 127);
-  return mask;
+  return vessels::mask_of(image, path.string());
 }
 
 Question question(const Options& o, const Checkpoint& checkpoint) {

@@ -13,12 +13,14 @@
 #include "cnf/metrics/specks.hpp"
 #include "cnf/metrics/ssim.hpp"
 #include "commands.hpp"
+#include "consistency.hpp"
 #include "model.hpp"
 #include "photographs.hpp"
 #include "resize.hpp"
 #include "support/computing.hpp"
 #include "support/picture.hpp"
 #include "support/program.hpp"
+#include "support/usable.hpp"
 
 namespace super_resolution {
 namespace {
@@ -29,9 +31,10 @@ constexpr int crop_size = 128;                      // of the crops for bits per
 constexpr int picture_rows = 5, picture_crop = 96;  // rows of the picture, and pixels of a cell
 
 struct Options {
-  std::filesystem::path checkpoint, baseline, data, json, pictures;
+  std::filesystem::path checkpoint, baseline, data, low, json, pictures;
   std::vector<double> temperatures{0, 0.5, 0.8, 1};
   int crops = 1000, largest = 0;
+  bool skip_bad = false;
   std::uint64_t seed = 1;
   support::Computing computing;
 };
@@ -50,21 +53,17 @@ struct Quality {
     ssim += cnf::metrics::ssim_y(result.view(), truth, {.shave = border});
     specks += double(cnf::metrics::specks(result.view(), truth, interpolated.view()));
     pixels += double(truth.height) * truth.width;
-    const auto again = imresize(result, 0.5);
-    for (std::size_t i = 0; i < again.rgb.size(); ++i) {
-      const double off = again.rgb[i] - pair.low.rgb[i];
-      low_squares += off * off;
-    }
-    low_values += double(again.rgb.size());
+    const double squared =
+        std::pow(10.0, -super_resolution::consistency(result, pair.low) / 10);  // of a range of 1
+    low_squares += squared * double(pair.low.rgb.size());
+    low_values += double(pair.low.rgb.size());
     ++images;
   }
   double mean_psnr() const { return psnr / images; }
   double mean_ssim() const { return ssim / images; }
   double speck_share() const { return specks / pixels; }
   /// dB over red, green and blue; 99 at most, for no difference at all.
-  double consistency() const {
-    return std::min(99.0, 10 * std::log10(255.0 * 255.0 * low_values / low_squares));
-  }
+  double consistency() const { return std::min(99.0, 10 * std::log10(low_values / low_squares)); }
 };
 
 struct Bits {
@@ -102,8 +101,9 @@ void for_each_sample(const AnyModel& model, const Pair& pair, const Options& o, 
   });
 }
 
-Bits bits_per_dim(const AnyModel& model, const Options& o, int size, at::Device device) {
-  Photographs photographs(support::find_images(o.data), smallest);
+Bits bits_per_dim(const AnyModel& model, const Options& o, const std::vector<std::filesystem::path>& paths,
+                  int size, at::Device device) {
+  Photographs photographs(paths, smallest);
   const at::NoGradGuard no_grad;
   std::vector<double> bpd;
   for (int first = 0; first < o.crops; first += 10) {
@@ -183,8 +183,15 @@ void run(const Options& o) {
   if (o.largest > 0 && o.largest < smallest)
     throw cnf::Error("expected --largest of 0 or at least " + std::to_string(smallest) + ", got " +
                      std::to_string(o.largest));
-  const auto paths = support::find_images(o.data);
+  if (!o.json.empty()) cnf::io::expect_writable(o.json);
+  if (!o.pictures.empty()) support::expect_folder(o.pictures);
   const auto placement = support::place(o.computing);
+  std::vector<std::filesystem::path> others, paths;
+  const auto files = support::usable(
+      find_pairs(o.data, o.low, &others), [&](const auto& f) { read_pair(f, smallest, o.largest); },
+      o.skip_bad);
+  if (!others.empty()) fmt::print("{}\n", support::left_out_text(o.data, others));
+  for (const auto& f : files) paths.push_back(f.high);
   const auto device = placement.device;
   std::vector<std::unique_ptr<AnyModel>> models;
   std::vector<Report> reports;
@@ -204,7 +211,8 @@ void run(const Options& o) {
   std::vector<std::vector<support::Cell>> rows;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     support::stop_if_interrupted();
-    const auto pair = read_pair(paths[i], smallest, o.largest);
+    const auto pair = read_pair(files[i], smallest, o.largest);
+    support::working_on(fmt::format("{} of {}x{}", paths[i].string(), pair.high.width, pair.high.height));
     crop = std::min({crop, pair.high.height / 2 * 2, pair.high.width / 2 * 2});
     const bool pictured = !o.pictures.empty() && rows.size() < picture_rows;
     const int cell = std::min({picture_crop, pair.low.height * 2 - 2, pair.low.width * 2 - 2}) / 2 * 2;
@@ -237,7 +245,8 @@ void run(const Options& o) {
     fmt::print("{}: {}x{}\n", paths[i].filename().string(), pair.high.width, pair.high.height);
     std::fflush(stdout);
   }
-  for (std::size_t m = 0; m < models.size(); ++m) reports[m].bits = bits_per_dim(*models[m], o, crop, device);
+  for (std::size_t m = 0; m < models.size(); ++m)
+    reports[m].bits = bits_per_dim(*models[m], o, paths, crop, device);
 
   print(reports);
   fmt::print("\n{} images; bits over {} random crops of {}x{}; quality on Y without a border of {} pixels\n",
@@ -257,8 +266,8 @@ void run(const Options& o) {
 
 void check_bicubic(const std::filesystem::path& data) {
   Quality quality;
-  for (const auto& path : support::find_images(data)) {
-    const auto pair = read_pair(path, smallest);
+  for (const auto& files : find_pairs(data)) {
+    const auto pair = read_pair(files, smallest);
     const auto interpolated = bicubic(pair);
     quality.add(interpolated, pair, interpolated);
   }
@@ -275,9 +284,12 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
   c->add_option("--baseline", o->baseline, "a second checkpoint to put beside it");
   c->add_option("--data", o->data, "folder tree of images")->required();
+  c->add_option("--low", o->low,
+                "folder of the images' low resolutions; default: LR_x2/ beside HR/ in --data, else they are "
+                "brought down by MATLAB's bicubic kernel");
   c->add_option("--temperatures", o->temperatures, "of the samples, separated by commas")
       ->delimiter(',')
-      ->check(support::not_negative())
+      ->check(support::temperature())
       ->capture_default_str();
   c->add_option("--crops", o->crops, "random crops of 128x128 for bits per dimension")
       ->check(support::positive())
@@ -286,9 +298,8 @@ void add_evaluate(CLI::App& app) {
                 "measure PSNR and SSIM on the middle of larger images only; 0: never")
       ->check(support::not_negative())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of crops and samples")
-      ->check(support::not_negative())
-      ->capture_default_str();
+  c->add_option("--seed", o->seed, "of crops and samples")->check(support::seed())->capture_default_str();
+  support::add_skip_bad(*c, o->skip_bad);
   c->add_option("--json", o->json, "file for the numbers");
   c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
   support::add_tile(*c, o->computing);

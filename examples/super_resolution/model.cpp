@@ -90,9 +90,7 @@ Choice choice_of(const std::filesystem::path& checkpoint) {
   for_each_spec([&]<class Spec>(const char* config, const char* model) {
     if (cnf::describe<Spec>() == architecture) found = {config, model};
   });
-  if (found.config.empty())
-    throw cnf::Error("cannot load " + checkpoint.string() +
-                     ": expected an architecture of this program, got " + architecture);
+  if (found.config.empty()) throw support::of_another_program(checkpoint, "super_resolution");
   return found;
 }
 

@@ -32,14 +32,53 @@ support::Image read_image(const std::filesystem::path& path, int smallest) {
 
 }  // namespace
 
-Pair read_pair(const std::filesystem::path& path, int smallest, int largest) {
-  Pair pair{.low = {}, .high = read_image(path, smallest)};
+std::vector<PairFiles> find_pairs(const std::filesystem::path& folder, const std::filesystem::path& low,
+                                  std::vector<std::filesystem::path>* others) {
+  if (low.empty() && std::filesystem::is_directory(folder / "HR"))
+    for (const char* name : {"LR_x2", "LRx2", "LR"})
+      if (std::filesystem::is_directory(folder / name))
+        return find_pairs(folder / "HR", folder / name, others);
+  std::vector<PairFiles> pairs;
+  for (auto& path : support::find_images(folder, others)) pairs.push_back({.high = std::move(path)});
+  if (low.empty()) return pairs;
+  const auto lows = support::find_images(low, others);
+  for (auto& pair : pairs) {
+    const auto name = pair.high.stem().string();
+    std::size_t best =
+        0;  // the shortest name that begins with it, and goes on with no letter or number of its own
+    for (const auto& path : lows) {
+      const auto other = path.stem().string();
+      const bool fits = other.starts_with(name) && (other.size() == name.size() ||
+                                                    other[name.size()] == 'x' || other[name.size()] == '_');
+      if (fits && (best == 0 || other.size() < best)) pair.low = path, best = other.size();
+    }
+    if (pair.low.empty())
+      throw cnf::Error("no low resolution of " + pair.high.string() + " in " + low.string() + ": expected " +
+                       name + ".png, " + name + "x2.png or the like");
+  }
+  return pairs;
+}
+
+Pair read_pair(const PairFiles& files, int smallest, int largest) {
+  Pair pair{.low = {}, .high = read_image(files.high, smallest)};
+  if (!files.low.empty()) {
+    pair.low = support::read_image(files.low);
+    const int height = (pair.high.height + 1) / 2, width = (pair.high.width + 1) / 2;
+    if (pair.low.height != height || pair.low.width != width)
+      throw cnf::Error("expected " + files.low.string() + " to be half of " + files.high.string() + ", " +
+                       std::to_string(width) + "x" + std::to_string(height) + ", got " +
+                       std::to_string(pair.low.width) + "x" + std::to_string(pair.low.height));
+  }
   const int height = largest > 0 ? std::min(largest, pair.high.height) : pair.high.height;
   const int width = largest > 0 ? std::min(largest, pair.high.width) : pair.high.width;
-  if (height < pair.high.height || width < pair.high.width)
-    pair.high = support::cropped(pair.high, (pair.high.height - height) / 2, (pair.high.width - width) / 2,
-                                 height, width);
-  pair.low = imresize(pair.high, 0.5);
+  if (height < pair.high.height || width < pair.high.width) {
+    // a part that begins at an even pixel, of both
+    const int top = (pair.high.height - height) / 4 * 2, left = (pair.high.width - width) / 4 * 2;
+    pair.high = support::cropped(pair.high, top, left, height, width);
+    if (!files.low.empty())
+      pair.low = support::cropped(pair.low, top / 2, left / 2, (height + 1) / 2, (width + 1) / 2);
+  }
+  if (files.low.empty()) pair.low = imresize(pair.high, 0.5);
   return pair;
 }
 

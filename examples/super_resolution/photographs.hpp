@@ -22,9 +22,21 @@ struct Pair {
   support::Image high;  // H x W
 };
 
-/// Reads an image, cuts out its middle where it is larger than `largest` (0: never), and halves it. Smaller than
-/// `smallest` in height or width: Error naming the file.
-Pair read_pair(const std::filesystem::path& path, int smallest, int largest = 0);
+/// A photograph, and its low resolution where there is a file of it.
+struct PairFiles {
+  std::filesystem::path high, low = {};
+};
+
+/// The images of a folder tree, sorted. With `low`, a folder of their low resolutions: of the same name, or of one that
+/// begins with it (baby.png, babyx2.png). A folder with HR/ and LR_x2/ (or LR/, LRx2/) is both. An image without its partner:
+/// Error. `others`: the files that are no images.
+std::vector<PairFiles> find_pairs(const std::filesystem::path& folder, const std::filesystem::path& low = {},
+                                  std::vector<std::filesystem::path>* others = nullptr);
+
+/// Reads an image, cuts out its middle where it is larger than `largest` (0: never), and halves it, or takes the same part
+/// of its low resolution. Smaller than `smallest` in height or width, or a low resolution of another size than half:
+/// Error naming the file.
+Pair read_pair(const PairFiles& files, int smallest, int largest = 0);
 
 /// Images of one size as (N, 3, H, W), 0 .. 255 in bytes, and back.
 at::Tensor to_tensor(const support::Image& image);

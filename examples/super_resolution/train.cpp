@@ -12,6 +12,7 @@
 #include "support/precision.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
+#include "support/usable.hpp"
 
 namespace super_resolution {
 namespace {
@@ -22,7 +23,7 @@ struct Options {
   int patch = 32, crops = 128;
   support::Computing computing;
   double held_out = 0.1;
-  bool views = true, reversible = false, resume = false;
+  bool views = true, reversible = false, resume = false, skip_bad = false;
   cnf::training::TrainingOptions training;
 };
 
@@ -32,9 +33,14 @@ struct Images {
 };
 
 Images divide(const Options& o) {
-  Images images{.train = support::find_images(o.data), .held_out = {}};
+  const auto found = [&](const std::filesystem::path& folder) {
+    return support::usable(
+        support::find_images(folder), [&](const auto& path) { read_pair({.high = path}, o.patch); },
+        o.skip_bad);
+  };
+  Images images{.train = found(o.data), .held_out = {}};
   if (!o.validation.empty()) {
-    images.held_out = support::find_images(o.validation);
+    images.held_out = found(o.validation);
   } else if (images.train.size() > 1 && o.held_out > 0) {
     const std::size_t every = std::max<std::size_t>(2, std::size_t(1 / o.held_out));
     const std::size_t offset = std::min(every, images.train.size()) / 2;
@@ -48,8 +54,9 @@ Images divide(const Options& o) {
 
 void run(Options o) {
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
-  const auto images = divide(o);
+  support::watch_interrupts();
   const auto checkpoint = cnf::training::prepare_folder(o.out, o.resume);
+  const auto images = divide(o);
   auto placement = support::place(o.computing, /*one_size=*/true);
   const auto device = placement.device;
   Photographs photographs(images.train, o.patch, device);
@@ -102,6 +109,7 @@ void run(Options o) {
     };
   }
   hooks.save = [&](cnf::io::CheckpointExtras extras) {
+    extras.metadata["program"] = "super_resolution";
     extras.metadata["config"] = o.choice.config;
     extras.metadata["model"] = o.choice.model;
     extras.metadata["seed"] = std::to_string(o.training.seed);
@@ -139,8 +147,9 @@ void add_train(CLI::App& app) {
       ->check(support::positive())
       ->capture_default_str();
   c->add_option("--seed", o->training.seed, "of initial parameters, crops and noise")
-      ->check(support::not_negative())
+      ->check(support::seed())
       ->capture_default_str();
+  support::add_skip_bad(*c, o->skip_bad);
   support::add_training(*c, o->training, o->reversible, o->resume);
   support::add_computing(*c, o->computing, /*may_try=*/true);
   c->callback([o] { run(*o); });

@@ -38,6 +38,16 @@ class AnyModel {
   }
 };
 
+/// What is wrong with a checkpoint of another architecture than `program` has.
+inline cnf::Error of_another_program(const std::filesystem::path& checkpoint, const std::string& program) {
+  const auto metadata = cnf::io::read_safetensors_metadata(checkpoint);
+  const auto of = metadata.find("program");
+  return cnf::Error("cannot load " + checkpoint.string() + ": expected a model of " + program + ", got " +
+                    (of != metadata.end() && of->second != program
+                         ? "one of " + of->second
+                         : "the architecture " + cnf::io::architecture_of(checkpoint)));
+}
+
 /// How to make a model of any spec.
 struct ModelOptions {
   std::uint64_t seed = 0;

@@ -43,8 +43,15 @@ inline void add_tile(CLI::App& command, Computing& computing) {
 
 /// `may_try`: the command can find the faster precision itself.
 inline void add_computing(CLI::App& command, Computing& computing, bool may_try = false) {
+  const int most = std::max(256, 2 * int(std::thread::hardware_concurrency()));
   command.add_option("--threads", computing.threads, "threads of LibTorch; default: all cores")
-      ->check(positive());
+      ->check(CLI::Validator(
+          [most](std::string& text) {
+            int threads = 0;
+            const bool good = CLI::detail::lexical_cast(text, threads) && threads >= 1 && threads <= most;
+            return good ? std::string() : "expected 1 .. " + std::to_string(most) + " threads, got " + text;
+          },
+          ""));
   command
       .add_option("--device", computing.device, "where to compute: cpu, cuda, or one of several GPUs: cuda:1")
       ->check(CLI::Validator(

@@ -21,6 +21,7 @@ void add_export(CLI::App& app, Open open) {
   c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
   c->add_option("--output", o->output, "file to write")->required();
   c->callback([o, open] {
+    cnf::io::expect_writable(o->output);
     const auto model = open(o->checkpoint);
     cnf::io::CheckpointExtras extras{.metadata = cnf::io::SafetensorsReader(o->checkpoint).metadata(),
                                      .tensors = {}};

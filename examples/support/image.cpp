@@ -2,8 +2,10 @@
 
 #include <OpenImageIO/filesystem.h>
 #include <OpenImageIO/imageio.h>
+#include <lcms2.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cmath>
@@ -15,12 +17,12 @@
 #include <limits>
 #include <memory>
 #include <new>
-#include <random>
+#include <span>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 
 #include "cnf/core/error.hpp"
+#include "cnf/io/atomic_file.hpp"
 
 namespace support {
 
@@ -122,6 +124,8 @@ struct Orientation {
   int width;  // as stored
 
   bool swaps_axes() const { return code >= 5; }
+  int upright_height() const { return swaps_axes() ? width : height; }
+  int upright_width() const { return swaps_axes() ? height : width; }
   int upright_row(int row, int column) const {
     const int r = swaps_axes() ? column : row;
     const int last = swaps_axes() ? width - 1 : height - 1;
@@ -133,6 +137,11 @@ struct Orientation {
     return code == 2 || code == 3 || code == 6 || code == 7 ? last - c : c;
   }
 };
+
+Orientation orientation_of(const OIIO::ImageSpec& spec) {
+  const int code = spec.get_int_attribute("Orientation", 1);
+  return {code >= 1 && code <= 8 ? code : 1, spec.height, spec.width};
+}
 
 std::uint8_t to_byte(float value) {
   if (!(value > 0.0F)) return 0;  // also NaN
@@ -158,56 +167,119 @@ Alpha find_alpha(const OIIO::ImageSpec& spec, const float* pixels, std::size_t c
   return {-1, false};
 }
 
-// Whether these are the bytes of an ICC profile of colours like the picture's (ICC.1:2010, 7.2.6).
-bool is_profile_of(const Bytes& profile, bool grey) {
-  return profile.size() > 128 && std::memcmp(profile.data() + 16, grey ? "GRAY" : "RGB ", 4) == 0;
+using Profile = std::unique_ptr<void, decltype(&cmsCloseProfile)>;
+
+std::string name_of(const Profile& profile) {
+  std::array<char, 128> text{};
+  cmsGetProfileInfoASCII(profile.get(), cmsInfoDescription, "en", "US", text.data(), text.size());
+  return text.data();
 }
 
-Bytes profile_of(const OIIO::ImageSpec& spec, bool grey) {
+/// The colours of a profile that is not sRGB's, turned into sRGB's. Returns its name; empty where nothing was done.
+std::string to_srgb(const OIIO::ImageSpec& spec, bool grey, Image& image) {
   const auto* attribute = spec.find_attribute("ICCProfile");
   if (attribute == nullptr || attribute->type().basesize() != 1) return {};
-  const auto* first = static_cast<const unsigned char*>(attribute->data());
-  Bytes profile(first, first + attribute->type().size());
-  return is_profile_of(profile, grey) ? profile : Bytes();
+  const Profile given(cmsOpenProfileFromMem(attribute->data(), cmsUInt32Number(attribute->type().size())),
+                      &cmsCloseProfile);
+  if (!given || cmsGetColorSpace(given.get()) != (grey ? cmsSigGrayData : cmsSigRgbData)) return {};
+  auto name = name_of(given);
+  if (name.starts_with("sRGB")) return {};
+  const Profile srgb(cmsCreate_sRGBProfile(), &cmsCloseProfile);
+  const std::unique_ptr<void, decltype(&cmsDeleteTransform)> transform(
+      cmsCreateTransform(given.get(), grey ? TYPE_GRAY_8 : TYPE_RGB_8, srgb.get(), TYPE_RGB_8,
+                         INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_BLACKPOINTCOMPENSATION),
+      &cmsDeleteTransform);
+  if (!transform) return {};
+  Bytes line(3 * static_cast<std::size_t>(image.width));
+  for (std::size_t first = 0; first < image.rgb.size(); first += line.size()) {
+    std::uint8_t* row = &image.rgb[first];
+    for (std::size_t i = 0; i < line.size(); ++i) line[i] = row[grey ? std::min(3 * i, line.size() - 1) : i];
+    cmsDoTransform(transform.get(), line.data(), row, cmsUInt32Number(image.width));
+  }
+  return name.empty() ? "unnamed" : name;
+}
+
+/// What is wrong with numbers that should be those of a picture; empty for nothing.
+std::string doubts_about(const OIIO::ImageSpec& spec, const float* pixels) {
+  if (const int kind = spec.get_int_attribute("tiff:PhotometricInterpretation"); kind >= 8 && kind <= 10)
+    return "its colours are L*a*b*; expected RGB, grey or a palette";
+  const bool is_real = spec.format.is_floating_point(), is_wide = spec.format == OIIO::TypeDesc::UINT16;
+  if (!is_real && !is_wide) return {};
+  const auto count = static_cast<std::size_t>(spec.image_pixels()) * static_cast<std::size_t>(spec.nchannels);
+  float low = pixels[0], high = pixels[0];
+  for (std::size_t i = 0; i < count; ++i) {
+    if (spec.alpha_channel >= 0 && int(i % std::size_t(spec.nchannels)) == spec.alpha_channel) continue;
+    if (std::isnan(pixels[i])) return "it has values that are not numbers";
+    low = std::min(low, pixels[i]);
+    high = std::max(high, pixels[i]);
+  }
+  const auto range = [&](double scale) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%g .. %g", scale * low, scale * high);
+    return std::string(text.data());
+  };
+  if (is_real && (low < -1e-3F || high > 1.001F)) return "expected values of 0 .. 1, got " + range(1);
+  // nothing in the file says that white is less than 65535
+  if (is_wide && high > 0 && high < 4096.0F / 65535)
+    return "expected 16-bit values with white at 65535, got " + range(65535) + " (fewer bits in 16?)";
+  return {};
+}
+
+/// visit(place in the upright picture, numbers of the pixel).
+template <class Visit>
+void for_each_upright(const OIIO::ImageSpec& spec, const float* pixels, const Visit& visit) {
+  const auto orientation = orientation_of(spec);
+  for (int row = 0; row < spec.height; ++row)
+    for (int column = 0; column < spec.width; ++column, pixels += spec.nchannels)
+      visit(static_cast<std::size_t>(orientation.upright_row(row, column)) *
+                    static_cast<std::size_t>(orientation.upright_width()) +
+                static_cast<std::size_t>(orientation.upright_column(row, column)),
+            pixels);
+}
+
+Levels to_levels(const OIIO::ImageSpec& spec, const float* pixels, bool is_bmp) {
+  const auto orientation = orientation_of(spec);
+  const auto count = static_cast<std::size_t>(spec.height) * static_cast<std::size_t>(spec.width);
+  const Alpha alpha = find_alpha(spec, pixels, count, is_bmp);
+  const bool has_colours = spec.nchannels - (alpha.channel >= 0 ? 1 : 0) >= 3;
+  Levels levels{orientation.upright_height(), orientation.upright_width(), std::vector<float>(3 * count),
+                std::vector<float>(alpha.channel >= 0 ? count : 0)};
+  for_each_upright(spec, pixels, [&](std::size_t place, const float* pixel) {
+    for (std::size_t c = 0; c < 3; ++c) levels.rgb[3 * place + c] = pixel[has_colours ? c : 0];
+    if (alpha.channel >= 0) levels.alpha[place] = pixel[alpha.channel];
+  });
+  return levels;
 }
 
 // On white, or, with `keep_alpha`, in its own colours beside the alpha.
 Picture to_upright(const OIIO::ImageSpec& spec, const float* pixels, bool is_bmp, bool keep_alpha) {
-  const int code = spec.get_int_attribute("Orientation", 1);
-  const Orientation orientation{code >= 1 && code <= 8 ? code : 1, spec.height, spec.width};
+  const auto orientation = orientation_of(spec);
   const auto count = static_cast<std::size_t>(spec.height) * static_cast<std::size_t>(spec.width);
-  Image image{orientation.swaps_axes() ? spec.width : spec.height,
-              orientation.swaps_axes() ? spec.height : spec.width, std::vector<std::uint8_t>(3 * count)};
+  Image image{orientation.upright_height(), orientation.upright_width(),
+              std::vector<std::uint8_t>(3 * count)};
   const Alpha alpha = find_alpha(spec, pixels, count, is_bmp);
   const int colours = spec.nchannels - (alpha.channel >= 0 ? 1 : 0);
   Picture picture{.image = {},
                   .alpha = Bytes(keep_alpha && alpha.channel >= 0 ? count : 0),
                   .grey = colours < 3,
-                  .bits = int(8 * spec.format.size()),
-                  .profile = profile_of(spec, colours < 3)};
-  for (int row = 0; row < spec.height; ++row) {
-    for (int column = 0; column < spec.width; ++column, pixels += spec.nchannels) {
-      const auto place = static_cast<std::size_t>(orientation.upright_row(row, column)) *
-                             static_cast<std::size_t>(image.width) +
-                         static_cast<std::size_t>(orientation.upright_column(row, column));
-      const float opacity = alpha.channel >= 0 ? std::clamp(pixels[alpha.channel], 0.0F, 1.0F) : 1.0F;
-      for (int c = 0; c < 3; ++c) {
-        const float colour = pixels[colours >= 3 ? c : 0];
-        if (!picture.alpha.empty()) {
-          const bool multiplied = alpha.associated && opacity > 0.0F;
-          image.rgb[3 * place + static_cast<std::size_t>(c)] =
-              to_byte(multiplied ? colour / opacity : colour);
-          continue;
-        }
-        const float over_white = (alpha.associated ? colour : colour * opacity) + (1.0F - opacity);
-        image.rgb[3 * place + static_cast<std::size_t>(c)] =
-            to_byte(alpha.channel >= 0 ? over_white : colour);
-      }
-      if (!picture.alpha.empty()) picture.alpha[place] = to_byte(opacity);
+                  .bits = int(8 * spec.format.size())};
+  for_each_upright(spec, pixels, [&](std::size_t place, const float* pixel) {
+    const float opacity = alpha.channel >= 0 ? std::clamp(pixel[alpha.channel], 0.0F, 1.0F) : 1.0F;
+    for (int c = 0; c < 3; ++c) {
+      const float colour = pixel[colours >= 3 ? c : 0];
+      auto& shown = image.rgb[3 * place + static_cast<std::size_t>(c)];
+      if (!picture.alpha.empty())
+        shown = to_byte(alpha.associated && opacity > 0.0F ? colour / opacity : colour);
+      else if (alpha.channel >= 0)
+        shown = to_byte((alpha.associated ? colour : colour * opacity) + (1.0F - opacity));
+      else
+        shown = to_byte(colour);
     }
-  }
+    if (!picture.alpha.empty()) picture.alpha[place] = to_byte(opacity);
+  });
   const auto is_opaque = [](std::uint8_t a) { return a == 255; };
   if (std::all_of(picture.alpha.begin(), picture.alpha.end(), is_opaque)) picture.alpha.clear();
+  picture.profile = to_srgb(spec, colours < 3, image);
   picture.image = std::move(image);
   return picture;
 }
@@ -218,7 +290,8 @@ std::unique_ptr<OIIO::ImageOutput> writer_for(const fs::path& path) {
   if (!out || !out->supports("ioproxy") || std::strcmp(out->format_name(), "gif") == 0) {
     (void)OIIO::geterror();
     fail("write", path,
-         "unknown image format '" + path.extension().string() + "' (use .png, .jpg, .bmp or .tif)");
+         "unknown image format '" + path.extension().string() +
+             "' (use .png, .jpg, .bmp, .tif, .ppm, .pgm or .webp)");
   }
   return out;
 }
@@ -244,9 +317,6 @@ Bytes encode(const fs::path& path, const Picture& picture) {
     spec.channelnames.back() = "A";
     spec.attribute("oiio:UnassociatedAlpha", 1);
   }
-  if (is_profile_of(picture.profile, grey))
-    spec.attribute("ICCProfile", OIIO::TypeDesc(OIIO::TypeDesc::UINT8, int(picture.profile.size())),
-                   picture.profile.data());
   out->set_ioproxy(&memory);
   // row by row: the file's channels are never in memory beside the image's
   bool written = out->open(path.string(), spec);
@@ -277,25 +347,9 @@ Bytes encode(const fs::path& path, const Picture& picture) {
   return bytes;
 }
 
-// Returns an empty text, or why it failed.
-std::string write_bytes(const fs::path& path, const Bytes& bytes) {
-  std::FILE* file = std::fopen(path.c_str(), "wbx");
-  if (file == nullptr) return std::strerror(errno);
-  errno = 0;
-  const bool written =
-      std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fflush(file) == 0;
-  const int write_error = errno;
-  errno = 0;
-  const bool closed = std::fclose(file) == 0;
-  if (written && closed) return {};
-  return std::strerror(written ? errno : write_error);
-}
-
-}  // namespace
-
-namespace {
-
-Picture read(const fs::path& path, bool keep_alpha) {
+/// use(spec, numbers of all pixels and channels, whether it is a BMP file).
+template <class Use>
+auto decoded(const fs::path& path, const Use& use) {
   std::error_code ignored;
   if (!fs::exists(path, ignored)) fail("read", path, "no such file");
   if (fs::is_directory(path, ignored)) fail("read", path, "it is a folder");
@@ -322,7 +376,7 @@ Picture read(const fs::path& path, bool keep_alpha) {
     const bool complete =
         in->read_image(0, 0, 0, spec.nchannels, OIIO::TypeDesc::FLOAT, data.get()) && !in->has_error();
     if (!complete) fail("read", path, in->geterror());
-    return to_upright(spec, data.get(), std::strcmp(in->format_name(), "bmp") == 0, keep_alpha);
+    return use(spec, data.get(), std::strcmp(in->format_name(), "bmp") == 0);
   } catch (const std::bad_alloc&) {
     fail("read", path, "not enough memory for an image of this size");
   } catch (const std::length_error&) {  // from the GIF reader
@@ -330,10 +384,18 @@ Picture read(const fs::path& path, bool keep_alpha) {
   }
 }
 
+Picture read(const fs::path& path, bool keep_alpha) {
+  return decoded(path, [&](const OIIO::ImageSpec& spec, const float* pixels, bool is_bmp) {
+    if (const auto doubts = doubts_about(spec, pixels); !doubts.empty()) fail("read", path, doubts);
+    return to_upright(spec, pixels, is_bmp, keep_alpha);
+  });
+}
+
 }  // namespace
 
 Image read_image(const fs::path& path) { return read(path, false).image; }
 Picture read_picture(const fs::path& path) { return read(path, true); }
+Levels read_levels(const fs::path& path) { return decoded(path, to_levels); }
 
 bool holds_alpha(const fs::path& path) { return keeps_alpha(*writer_for(path)); }
 
@@ -352,19 +414,12 @@ void write_picture(const fs::path& path, const Picture& picture) {
   }
   // Encoded in memory first, so that every byte that reaches the disk is written, and checked, here.
   const Bytes bytes = encode(path, picture);
-  fs::path temporary = path;  // hidden, so that find_images never sees it
-  temporary.replace_filename("." + path.filename().string() + ".tmp" +
-                             std::to_string(std::random_device{}()));
-  std::string error = write_bytes(temporary, bytes);
-  if (error.empty()) {
-    std::error_code code;
-    fs::rename(temporary, path, code);
-    if (!code) return;
-    error = code.message();
-  }
-  std::error_code ignored;
-  fs::remove(temporary, ignored);
-  fail("write", path, error);
+  cnf::io::write_file(path, std::as_bytes(std::span(bytes)));
+}
+
+void expect_image_writable(const fs::path& path) {
+  (void)writer_for(path);
+  cnf::io::expect_writable(path);
 }
 
 Image cropped(const Image& image, int top, int left, int height, int width) {
@@ -377,11 +432,12 @@ Image cropped(const Image& image, int top, int left, int height, int width) {
   return crop;
 }
 
-std::vector<fs::path> find_images(const fs::path& folder) {
+std::vector<fs::path> find_images(const fs::path& folder, std::vector<fs::path>* others) {
   std::error_code code;
   if (!fs::exists(folder, code)) throw cnf::Error("no such folder: " + folder.string());
   if (!fs::is_directory(folder, code)) throw cnf::Error("not a folder: " + folder.string());
-  const std::vector<std::string> known = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif"};
+  const std::vector<std::string> known = {".png",  ".jpg", ".jpeg", ".bmp", ".tif",
+                                          ".tiff", ".gif", ".ppm",  ".pgm", ".webp"};
   std::vector<fs::path> found;
   try {
     for (auto entry = fs::recursive_directory_iterator(folder); entry != fs::recursive_directory_iterator();
@@ -390,15 +446,28 @@ std::vector<fs::path> find_images(const fs::path& folder) {
       if (hidden && entry->is_directory()) entry.disable_recursion_pending();
       const bool wanted =
           std::find(known.begin(), known.end(), lower_case_extension(entry->path())) != known.end();
-      if (!hidden && wanted && entry->is_regular_file()) found.push_back(entry->path());
+      if (hidden || !entry->is_regular_file()) continue;
+      if (wanted)
+        found.push_back(entry->path());
+      else if (others != nullptr)
+        others->push_back(entry->path());
     }
   } catch (const fs::filesystem_error& error) {
     throw cnf::Error("cannot read folder " + folder.string() + ": " + error.code().message() + " (" +
                      error.path1().string() + ")");
   }
-  if (found.empty()) throw cnf::Error("no PNG, JPEG, BMP, TIFF or GIF images in folder " + folder.string());
+  if (found.empty())
+    throw cnf::Error("no PNG, JPEG, BMP, TIFF, GIF, PPM, PGM or WebP images in folder " + folder.string());
   std::sort(found.begin(), found.end());
   return found;
+}
+
+std::string left_out_text(const fs::path& folder, const std::vector<fs::path>& others) {
+  constexpr std::size_t most = 5;
+  std::string text = "left out of " + folder.string() + ", as no images: ";
+  for (std::size_t i = 0; i < std::min(most, others.size()); ++i)
+    text += (i > 0 ? ", " : "") + others[i].lexically_relative(folder).string();
+  return text + (others.size() > most ? " and " + std::to_string(others.size() - most) + " more" : "");
 }
 
 }  // namespace support

@@ -1,11 +1,16 @@
 #include "program.hpp"
 
 #include <malloc.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
+#include <utility>
 
 #include "cnf/core/error.hpp"
 #include "cnf/training/out_of_memory.hpp"
@@ -26,6 +31,8 @@ CLI::Validator checked_number(const std::string& wanted, bool (*good)(double)) {
       "");
 }
 
+std::string work;  // what memory is needed for
+
 int fail(const std::string& name, const std::string& message) {
   std::fprintf(stderr, "%s: %s\n", name.c_str(), first_line(message).c_str());
   return 2;
@@ -38,6 +45,37 @@ CLI::Validator positive() {
 }
 CLI::Validator not_negative() {
   return checked_number("a number of at least 0", [](double v) { return std::isfinite(v) && v >= 0; });
+}
+
+CLI::Validator seed() {
+  return CLI::Validator(
+      [](std::string& text) {
+        std::uint64_t value = 0;
+        const auto* end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        return error == std::errc() && stop == end
+                   ? std::string()
+                   : "expected a whole number of 0 .. 18446744073709551615, got " + text;
+      },
+      "");
+}
+CLI::Validator temperature() {
+  return checked_number("a temperature of 0 .. 100", [](double v) { return v >= 0 && v <= 100; });
+}
+
+void working_on(std::string what) { work = std::move(what); }
+
+void expect_folder(const std::filesystem::path& folder) {
+  auto there = folder.lexically_normal();
+  if (!there.has_filename()) there = there.parent_path();  // a/b/
+  std::error_code ignored;
+  while (!there.empty() && !std::filesystem::exists(there, ignored)) there = there.parent_path();
+  if (there.empty()) there = ".";
+  const auto fail = [&](int reason) {
+    throw cnf::Error("cannot write into " + folder.string() + ": " + std::generic_category().message(reason));
+  };
+  if (!std::filesystem::is_directory(there, ignored)) fail(ENOTDIR);
+  if (::access(there.c_str(), W_OK | X_OK) != 0) fail(errno);
 }
 
 void keep_memory(int largest) {
@@ -73,10 +111,11 @@ int run_program(const std::string& name, int argc, char** argv,
     return fail(name, error.what());
   } catch (const std::exception& error) {
     if (cnf::training::is_out_of_memory(error))
-      return fail(
-          name,
-          "out of memory: expected an image, or a batch, for which the device has enough (LibTorch says: " +
-              first_line(error.what()) + ")");
+      return fail(name, "out of memory" + (work.empty() ? "" : " for " + work) +
+                            ": expected an image, or a batch, for which there is enough; cut it into parts, "
+                            "or take a smaller "
+                            "--batch or --tile (" +
+                            first_line(error.what()) + ")");
     return fail(name, error.what());
   }
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -29,8 +30,18 @@ void keep_memory(int largest = 1 << 30);
 /// Gives back what is kept.
 void give_back_memory();
 
+/// Throws where this folder could not be made, or not be written into.
+void expect_folder(const std::filesystem::path& folder);
+
 /// Checks of numbers that say what was expected: `--steps: expected a number above 0, got -3`.
 CLI::Validator positive();
 CLI::Validator not_negative();
+/// A whole number of 64 bits.
+CLI::Validator seed();
+/// 0 .. 100: what nobody wants would only overflow.
+CLI::Validator temperature();
+
+/// What an "out of memory" is about, until another is named: "photograph.jpg of 12000x9000".
+void working_on(std::string what);
 
 }  // namespace support

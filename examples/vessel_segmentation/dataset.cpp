@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <set>
@@ -29,48 +30,44 @@ int parse_number(const std::string& digits) {
   return error == std::errc() && stop == end ? number : -1;
 }
 
-/// What files of one photograph have in common.
+/// What a name tells: its first number, and the eye of which a letter or a word after it tells ("01L", "10_left").
 struct Key {
-  int number = 0;
-  std::string eye;  // "L" or "R" where a patient has two photographs, else empty
+  int number = -1;  // none
+  std::string eye;  // "L", "R" or empty
 
   auto operator<=>(const Key&) const = default;
 };
 
-Key key_of(const fs::path& path, bool both_eyes) {
+Key key_of(const fs::path& path) {
   const std::string name = path.stem().string();
   const auto begin = name.find_first_of("0123456789");
-  const auto end = name.find_first_not_of("0123456789", begin);
-  if (begin == std::string::npos) throw cnf::Error("expected a number in the name of " + path.string());
-  const Key key{parse_number(name.substr(begin, end - begin)), {}};
-  if (key.number < 0) throw cnf::Error("the number in the name of " + path.string() + " is too large");
-  if (!both_eyes) return key;
-  const std::string eye = end == std::string::npos ? "" : name.substr(end, 1);
-  if (eye != "L" && eye != "R")
-    throw cnf::Error("expected an L or R after the number in the name of " + path.string());
-  return {key.number, eye};
+  if (begin == std::string::npos) return {};
+  const auto end = std::min(name.find_first_not_of("0123456789", begin), name.size());
+  Key key{parse_number(name.substr(begin, end - begin)), {}};
+  auto after = name.substr(end);
+  if (!after.empty() && std::string("_-. ").find(after[0]) != std::string::npos) after.erase(0, 1);
+  std::transform(after.begin(), after.end(), after.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto word = after.substr(0, std::find_if(after.begin(), after.end(), [](unsigned char c) {
+                                      return std::isalpha(c) == 0;
+                                    }) - after.begin());
+  if (word == "l" || word == "left" || word == "os") key.eye = "L";
+  if (word == "r" || word == "right" || word == "od") key.eye = "R";
+  return key;
 }
 
-using Files = std::map<Key, fs::path>;
+using Paths = std::vector<fs::path>;
 
 /// The image files directly in the folder whose names end in `ending`.
-std::vector<fs::path> list(const fs::path& folder, const std::string& ending = "") {
-  auto paths = support::find_images(folder);
+Paths list(const fs::path& folder, const std::string& ending = "",
+           std::vector<std::string>* notes = nullptr) {
+  Paths others;
+  auto paths = support::find_images(folder, &others);
   std::erase_if(paths, [&](const fs::path& path) {
     return path.parent_path() / "" != folder / "" || !path.stem().string().ends_with(ending);
   });
+  if (notes != nullptr && !others.empty()) notes->push_back(support::left_out_text(folder, others));
   return paths;
-}
-
-Files by_key(const std::vector<fs::path>& paths, bool both_eyes) {
-  Files files;
-  for (const auto& path : paths) {
-    const auto [place, is_new] = files.emplace(key_of(path, both_eyes), path);
-    if (!is_new)
-      throw cnf::Error("expected one file for each number, got " + place->second.string() + " and " +
-                       path.string());
-  }
-  return files;
 }
 
 /// A kind of partner that each image has: a label, a mask.
@@ -85,25 +82,75 @@ bool is_there(const Role& role) {
   return fs::is_directory(role.folder) && (role.ending.empty() || !list(role.folder, role.ending).empty());
 }
 
-/// The role's file of each image.
-Files partners_of(const Files& images, const Role& role, bool both_eyes) {
-  const Files partners = is_there(role) ? by_key(list(role.folder, role.ending), both_eyes) : Files{};
-  for (const auto& [key, image] : images) {
-    if (!partners.contains(key))
-      throw cnf::Error("no " + std::string(role.what) + " for " + image.string() + ": expected " +
-                       (role.folder / role.expected(image)).string());
+/// How much of a partner's name is the image's: 01_dr of 01_dr_mask; 0 where it is another's.
+std::size_t shared_name(const fs::path& image, const fs::path& partner) {
+  const auto name = image.stem().string(), other = partner.stem().string();
+  const bool begins =
+      other.starts_with(name) &&
+      (other.size() == name.size() || std::isalnum(static_cast<unsigned char>(other[name.size()])) == 0);
+  return begins ? name.size() : 0;
+}
+
+/// The images' partners, by index, where each has at most one and none is left over; else what is wrong.
+struct Pairing {
+  std::vector<fs::path> partners;
+  std::string problem;
+  std::size_t found = 0;
+};
+
+/// `choose` gives the index of a partner's image, or the number of images for none.
+template <class Choose>
+Pairing paired(const Paths& images, const Paths& partners, const Role& role, const Choose& choose) {
+  Pairing pairing{.partners = Paths(images.size()), .problem = {}};
+  for (const auto& partner : partners) {
+    const std::size_t i = choose(partner);
+    if (i == images.size()) {
+      pairing.problem = "no image for the " + std::string(role.what) + " " + partner.string();
+    } else if (!pairing.partners[i].empty()) {
+      pairing.problem = "expected one " + std::string(role.what) + " for " + images[i].string() + ", got " +
+                        pairing.partners[i].string() + " and " + partner.string();
+    } else {
+      pairing.partners[i] = partner;
+      ++pairing.found;
+    }
   }
-  for (const auto& [key, partner] : partners) {
-    if (!images.contains(key))
-      throw cnf::Error("no image for the " + std::string(role.what) + " " + partner.string());
-  }
-  return partners;
+  for (std::size_t i = images.size(); i-- > 0;)
+    if (pairing.partners[i].empty())
+      pairing.problem = "no " + std::string(role.what) + " for " + images[i].string() + ": expected " +
+                        (role.folder / role.expected(images[i])).string();
+  return pairing;
+}
+
+/// The role's file of each image: by name, else by number and eye.
+Paths partners_of(const Paths& images, const Role& role, std::vector<std::string>* notes) {
+  const Paths partners = is_there(role) ? list(role.folder, role.ending, notes) : Paths{};
+  auto by_name = paired(images, partners, role, [&](const fs::path& partner) {
+    std::size_t best = images.size(), most = 0;
+    for (std::size_t i = 0; i < images.size(); ++i)
+      if (const auto shared = shared_name(images[i], partner); shared > most) most = shared, best = i;
+    return best;
+  });
+  if (by_name.problem.empty()) return std::move(by_name.partners);
+  auto by_number = paired(images, partners, role, [&](const fs::path& partner) {
+    const auto key = key_of(partner);
+    std::size_t best = images.size();
+    bool with_eye = false;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+      const auto image = key_of(images[i]);
+      if (key.number < 0 || image.number != key.number) continue;
+      const bool same_eye = image.eye == key.eye;
+      if (best == images.size() || (same_eye && !with_eye)) best = i, with_eye = same_eye;
+    }
+    return best;
+  });
+  if (by_number.problem.empty()) return std::move(by_number.partners);
+  throw cnf::Error(by_name.found > by_number.found ? by_name.problem : by_number.problem);
 }
 
 struct Layout {
   std::vector<fs::path> images;
   Role label, field_of_view, second;
-  bool both_eyes = false;
+  bool numbers_are_patients = false;
   bool has_dark_frame = false;
 };
 
@@ -120,24 +167,25 @@ fs::path subfolder(const fs::path& folder, const char* name, const char* layout)
   return folder / name;
 }
 
-Layout plain(const fs::path& data) {
+Layout plain(const fs::path& data, std::vector<std::string>* notes) {
   const auto png = [](const fs::path& image) { return with_ending(image, ".png"); };
-  return {.images = list(subfolder(data, "images", "plain")),
+  return {.images = list(subfolder(data, "images", "plain"), "", notes),
           .label = {"label", data / "labels", "", png},
           .field_of_view = {"mask", data / "masks", "", png},
           .second = {"second label", data / "labels2", "", png}};
 }
 
-Layout drive(const fs::path& data, Part part) {
+Layout drive(const fs::path& data, Part part, std::vector<std::string>* notes) {
   const bool is_part = fs::is_directory(data / "images");
   const auto folder = is_part ? data : subfolder(data, part == Part::train ? "training" : "test", "drive");
-  return {.images = list(subfolder(folder, "images", "drive")),
+  return {.images = list(subfolder(folder, "images", "drive"), "", notes),
           .label = {"label", folder / "1st_manual", "",
                     [](const fs::path& image) { return number_with(image, "_manual1.gif"); }},
           .field_of_view = {"mask", folder / "mask", "",
                             [](const fs::path& image) { return with_ending(image, "_mask.gif"); }},
           .second = {"second label", folder / "2nd_manual", "",
                      [](const fs::path& image) { return number_with(image, "_manual2.gif"); }},
+          .numbers_are_patients = true,
           .has_dark_frame = true};
 }
 
@@ -155,13 +203,13 @@ Layout chase(const fs::path& data) {
                             [](const fs::path& image) { return with_ending(image, ".gif"); }},
           .second = {"second label", folder("2ndHO"), ending("_2ndHO"),
                      [](const fs::path& image) { return with_ending(image, "_2ndHO.png"); }},
-          .both_eyes = true,
+          .numbers_are_patients = true,
           .has_dark_frame = true};
 }
 
-Layout layout_of(const fs::path& data, const std::string& name, Part part) {
-  if (name == "plain") return plain(data);
-  if (name == "drive") return drive(data, part);
+Layout layout_of(const fs::path& data, const std::string& name, Part part, std::vector<std::string>* notes) {
+  if (name == "plain") return plain(data, notes);
+  if (name == "drive") return drive(data, part, notes);
   if (name == "chase") return chase(data);
   throw cnf::Error("expected a layout plain, drive or chase, got " + name);
 }
@@ -173,6 +221,63 @@ void check_size(int height, int width, const fs::path& path, const support::Imag
                      size_text(image.height, image.width) + ", got " + size_text(height, width));
 }
 
+/// Whose eye each image shows, by a table of names and patients.
+std::vector<int> patients_in(const fs::path& table, const Paths& images) {
+  std::ifstream in(table);
+  std::map<std::string, std::string> patient_of;
+  for (std::string line; std::getline(in, line);) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    const auto comma = line.find(',');
+    if (line.empty() || line == "name,patient") continue;
+    if (comma == std::string::npos || comma == 0 || comma + 1 == line.size())
+      throw cnf::Error("expected lines of name,patient in " + table.string() + ", got " + line);
+    patient_of[line.substr(0, comma)] = line.substr(comma + 1);
+  }
+  std::vector<std::string> found;
+  for (const auto& image : images) {
+    auto row = patient_of.find(image.filename().string());
+    if (row == patient_of.end()) row = patient_of.find(image.stem().string());
+    if (row == patient_of.end())
+      throw cnf::Error("expected a line for " + image.filename().string() + " in " + table.string() +
+                       ", got none");
+    found.push_back(row->second);
+  }
+  const bool numbers =
+      std::all_of(found.begin(), found.end(), [](const auto& text) { return parse_number(text) >= 0; });
+  std::vector<std::string> known;  // names of patients count from 1, in the order of the images
+  std::vector<int> patients;
+  for (const auto& text : found) {
+    if (std::find(known.begin(), known.end(), text) == known.end()) known.push_back(text);
+    patients.push_back(numbers ? parse_number(text)
+                               : int(std::find(known.begin(), known.end(), text) - known.begin()) + 1);
+  }
+  return patients;
+}
+
+std::vector<int> patients_of(const Layout& layout, const fs::path& data, std::vector<std::string>* notes) {
+  if (const auto table = data / "patients.csv"; fs::exists(table)) return patients_in(table, layout.images);
+  std::vector<Key> keys;
+  for (const auto& image : layout.images) keys.push_back(key_of(image));
+  auto sorted = keys;
+  std::sort(sorted.begin(), sorted.end());
+  const bool by_number =
+      layout.numbers_are_patients ||
+      (sorted.front().number >= 0 && std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
+  std::vector<int> patients;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (layout.numbers_are_patients && keys[i].number < 0)
+      throw cnf::Error("expected a number in the name of " + layout.images[i].string());
+    patients.push_back(by_number ? keys[i].number : int(i) + 1);
+  }
+  const bool eyes_told =
+      std::any_of(keys.begin(), keys.end(), [](const Key& key) { return !key.eye.empty(); });
+  if (notes != nullptr && !layout.numbers_are_patients && !(by_number && eyes_told))
+    notes->push_back("no patients.csv (name,patient) in " + data.string() +
+                     ": each image counts as a patient of its own" +
+                     (by_number ? "" : ", numbered from 1 in the order of their names"));
+  return patients;
+}
+
 std::set<int> patients_of(const std::vector<FundusFiles>& files) {
   std::set<int> patients;
   for (const auto& f : files) patients.insert(f.patient);
@@ -182,45 +287,37 @@ std::set<int> patients_of(const std::vector<FundusFiles>& files) {
 }  // namespace
 
 Mask read_mask(const fs::path& path, const support::Image& image, const fs::path& image_path) {
-  // compression and palettes that were chosen for a picture may leave black and white a little grey
-  constexpr int tolerance = 64;
-  const auto read = support::read_image(path);
-  check_size(read.height, read.width, path, image, image_path);
-  Mask mask{read.height, read.width, std::vector<std::uint8_t>(read.rgb.size() / 3)};
-  for (std::size_t i = 0; i < mask.on.size(); ++i) {
-    const auto* rgb = &read.rgb[3 * i];
-    const auto [low, high] = std::minmax({rgb[0], rgb[1], rgb[2]});
-    if (high > tolerance && low < 255 - tolerance)
-      throw cnf::Error("expected only black and white in " + path.string() + ", got (" +
-                       std::to_string(rgb[0]) + ", " + std::to_string(rgb[1]) + ", " +
-                       std::to_string(rgb[2]) + ")");
-    mask.on[i] = high > tolerance;
-  }
-  return mask;
+  const auto levels = support::read_levels(path);
+  check_size(levels.height, levels.width, path, image, image_path);
+  return mask_of(levels, path.string());
 }
 
-std::vector<FundusFiles> find_fundus(const fs::path& data, const std::string& layout_name, Part part) {
-  const auto layout = layout_of(data, layout_name, part);
-  const auto images = by_key(layout.images, layout.both_eyes);
-  const auto partners = [&](const Role& role) { return partners_of(images, role, layout.both_eyes); };
-  const auto optional_partners = [&](const Role& role) { return is_there(role) ? partners(role) : Files{}; };
-  const auto labels = partners(layout.label);
-  const auto fields_of_view = optional_partners(layout.field_of_view);
-  const auto seconds = optional_partners(layout.second);
-  const auto find = [](const Files& files, const Key& key) {
-    const auto found = files.find(key);
-    return found == files.end() ? fs::path() : found->second;
+std::vector<FundusFiles> find_fundus(const fs::path& data, const std::string& layout_name, Part part,
+                                     std::vector<std::string>* notes) {
+  auto layout = layout_of(data, layout_name, part, notes);
+  std::sort(layout.images.begin(), layout.images.end(),
+            [](const auto& a, const auto& b) { return a.stem() < b.stem(); });
+  const auto twice = std::adjacent_find(layout.images.begin(), layout.images.end(),
+                                        [](const auto& a, const auto& b) { return a.stem() == b.stem(); });
+  if (twice != layout.images.end())
+    throw cnf::Error("expected one image of each name, got " + twice->string() + " and " +
+                     (twice + 1)->string());
+  const auto optional_partners = [&](const Role& role) {
+    return is_there(role) ? partners_of(layout.images, role, notes) : Paths(layout.images.size());
   };
+  const auto labels = partners_of(layout.images, layout.label, notes),
+             fields_of_view = optional_partners(layout.field_of_view),
+             seconds = optional_partners(layout.second);
+  const auto patients = patients_of(layout, data, notes);
   std::vector<FundusFiles> all;
-  for (const auto& [key, image] : images)
-    all.push_back({.name = image.stem().string(),
-                   .patient = key.number,
-                   .image = image,
-                   .label = labels.at(key),
-                   .field_of_view = find(fields_of_view, key),
-                   .second = find(seconds, key),
+  for (std::size_t i = 0; i < layout.images.size(); ++i)
+    all.push_back({.name = layout.images[i].stem().string(),
+                   .patient = patients[i],
+                   .image = layout.images[i],
+                   .label = labels[i],
+                   .field_of_view = fields_of_view[i],
+                   .second = seconds[i],
                    .has_dark_frame = layout.has_dark_frame});
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   return all;
 }
 
@@ -243,6 +340,31 @@ Fundus read_fundus(const FundusFiles& files, double scale) {
           .label = read(files.label),
           .field_of_view = field_of_view(),
           .second = files.second.empty() ? std::optional<Mask>() : read(files.second)};
+}
+
+namespace {
+
+/// Pixels of the field of view, and of vessels in it.
+std::pair<long, long> areas(const Fundus& fundus) {
+  long inside = 0, vessel = 0;
+  for (std::size_t i = 0; i < fundus.label.on.size(); ++i) {
+    inside += fundus.field_of_view.on[i];
+    vessel += fundus.field_of_view.on[i] && fundus.label.on[i];
+  }
+  return {inside, vessel};
+}
+
+}  // namespace
+
+bool has_vessels(const Fundus& fundus) { return areas(fundus).second > 0; }
+
+std::string oddness(const Fundus& fundus) {
+  const auto [inside, vessel] = areas(fundus);
+  if (vessel == 0) return "the label of " + fundus.name + " has no vessel in the field of view";
+  if (2 * vessel > inside)
+    return "the label of " + fundus.name +
+           " has more vessel than background in the field of view: is it inverted?";
+  return {};
 }
 
 std::vector<FundusFiles> of_patients(std::vector<FundusFiles> files, const std::string& list) {

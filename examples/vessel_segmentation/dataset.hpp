@@ -1,17 +1,17 @@
 // Fundus photographs with the vessels that graders marked, as people have them on disk.
 //
 //     plain   images/ and labels/, and if there are such folders masks/ (the field of view) and labels2/ (the
-//             second grader). Files belong together that have the same first number in their names: 7.jpg and
-//             labels/007_vessels.png. Each number is a patient.
+//             second grader).
 //     drive   DRIVE as published: training/ and test/, each with images/21_training.tif,
 //             1st_manual/21_manual1.gif, mask/21_training_mask.gif and, in test/, 2nd_manual/01_manual2.gif;
-//             or one such part. Each number is a patient.
+//             or one such part.
 //     chase   CHASE_DB1: Image_01L.jpg, Image_01L_1stHO.png and Image_01L_2ndHO.png in one folder, as
-//             published, or in images/, 1stHO/ and 2ndHO/, with masks in mask/. Both eyes of a child are one
-//             patient.
+//             published, or in images/, 1stHO/ and 2ndHO/, with masks in mask/.
 //
-// Files are paired by number (and eye) in every layout, whatever their format and the rest of their names. A
-// label or mask is black and white; white means vessel or inside. Everything that does not fit is a
+// Files belong together where one's name is the other's, or begins it (01_dr.jpg, 01_dr_mask.tif); else where the first
+// numbers in their names are the same, and the eyes after them (10_left). Whose eye it is, patients.csv tells, lines of
+// name,patient; without it the number in DRIVE and CHASE_DB1 and where names tell eyes, and else each image is a patient of
+// its own. Whatever the format: a label or mask has two values (input.hpp). Everything that does not fit is a
 // cnf::Error of one line that names the file: a missing or superfluous partner, another size, a grey label.
 //
 //     for (const auto& files : of_patients(find_fundus("DRIVE", "drive", Part::train), "21-30"))
@@ -53,8 +53,15 @@ struct Fundus {
 
 enum class Part { train, test };  // of DRIVE; other layouts have one
 
-/// Sorted by name. No file is opened yet.
-std::vector<FundusFiles> find_fundus(const std::filesystem::path& data, const std::string& layout, Part part);
+/// Sorted by name. No image is opened yet. `notes`: what the user should know, a sentence each.
+std::vector<FundusFiles> find_fundus(const std::filesystem::path& data, const std::string& layout, Part part,
+                                     std::vector<std::string>* notes = nullptr);
+
+/// Whether the label has one in the field of view.
+bool has_vessels(const Fundus& fundus);
+
+/// What is odd about a label: that it is empty, or that most of the field of view is vessel. Else empty.
+std::string oddness(const Fundus& fundus);
 
 /// An extent at a working scale: rounded, at least 1.
 inline int scaled(int extent, double scale) { return std::max(1, int(std::lround(extent * scale))); }
@@ -62,7 +69,7 @@ inline int scaled(int extent, double scale) { return std::max(1, int(std::lround
 /// Every extent becomes scaled(extent, scale), with 0 < scale <= 1.
 Fundus read_fundus(const FundusFiles& files, double scale = 1);
 
-/// A black and white file of the size of `image`, which was read from image_path.
+/// A file of two classes (input.hpp) of the size of `image`, which was read from image_path.
 Mask read_mask(const std::filesystem::path& path, const support::Image& image,
                const std::filesystem::path& image_path);
 

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -17,6 +18,7 @@
 #include "support/picture.hpp"
 #include "support/plot.hpp"
 #include "support/program.hpp"
+#include "support/usable.hpp"
 
 namespace vessel_segmentation {
 namespace {
@@ -35,13 +37,14 @@ struct Options {
   long samples = 100;
   int iw_draws = 16;
   std::uint64_t seed = 1;
+  bool skip_bad = false;
 };
 
 /// What one model did on all images.
 struct Report {
   std::string name, likelihood;
   long parameters = 0;
-  int images = 0;
+  int images = 0, with_vessels = 0;
   double bits = 0, iw_bits = 0, effective_draws = 0, pixels = 0, inside = 0, f_per_image = 0;
   std::int64_t nonfinite = 0;
   cnf::metrics::PrecisionRecall pooled, whole_image;
@@ -105,12 +108,15 @@ Prediction predict(const AnyModel& model, const Fundus& image, const Options& o,
   const auto exact = model.probability(x);
   prediction.mean = exact ? floats(*exact) : summary.mean();
 
-  cnf::metrics::PrecisionRecall alone;
-  for (auto* curve : {&alone, &report.pooled})
-    curve->add(prediction.mean, image.label.on, image.field_of_view.on);
+  report.pooled.add(prediction.mean, image.label.on, image.field_of_view.on);
+  if (has_vessels(image)) {
+    cnf::metrics::PrecisionRecall alone;
+    alone.add(prediction.mean, image.label.on, image.field_of_view.on);
+    report.f_per_image += alone.best().f;
+    ++report.with_vessels;
+  }
   report.whole_image.add(prediction.mean, image.label.on);
   report.reliability.add(prediction.mean, image.label.on, image.field_of_view.on);
-  report.f_per_image += alone.best().f;
   report.pixels += double(image.label.on.size());
   report.inside += double(std::count(image.field_of_view.on.begin(), image.field_of_view.on.end(), 1));
   ++report.images;
@@ -131,7 +137,7 @@ nlohmann::ordered_json to_json(const Report& r) {
                               {"samples", r.draws.size()},
                               {"f_max", best.f},
                               {"f_threshold", best.threshold},
-                              {"f_max_per_image", r.f_per_image / r.images},
+                              {"f_max_per_image", r.f_per_image / r.with_vessels},
                               {"f_max_whole_image", r.whole_image.best().f},
                               {"likelihood", r.likelihood},
                               {"bits_per_image", r.bits / r.images},
@@ -160,8 +166,9 @@ void print(const std::vector<Report>& reports, const Graders& graders) {
     const auto best = r.pooled.best();
     const auto draws = r.all_draws();
     fmt::print("{:<18} {:>10} {:>7.3f} {:>10.3f} {:>13.3f} {:>10.0f} {:>17} {:>22.3f} {:>10.3f} {:>8.2f} %\n",
-               r.name, r.parameters, best.f, best.threshold, r.f_per_image / r.images, r.bits / r.images,
-               r.likelihood, draws.precision(), draws.recall(), 100 * r.components.share());
+               r.name, r.parameters, best.f, best.threshold, r.f_per_image / r.with_vessels,
+               r.bits / r.images, r.likelihood, draws.precision(), draws.recall(),
+               100 * r.components.share());
     if (r.iw_bits > 0) fmt::print("{:<18} {:>53.0f} {:>18}\n", "", r.iw_bits / r.images, "imp.-weighted");
     if (r.nonfinite > 0) fmt::print("{:<18} {} values in its samples are not finite\n", "", r.nonfinite);
   }
@@ -258,17 +265,27 @@ void add_panels(std::vector<std::vector<support::Cell>>& rows, const Fundus& ima
 
 void run(const Options& o) {
   support::watch_interrupts();
+  if (!o.json.empty()) cnf::io::expect_writable(o.json);
   if (!o.pictures.empty()) {
     support::require_gnuplot();
-    std::filesystem::create_directories(o.pictures);
+    support::expect_folder(o.pictures);
   }
-  const auto files = of_patients(find_fundus(o.data, o.layout, Part::test), o.patients);
   const auto placement = support::place(o.computing);
   const auto device = placement.device;
-  const double scale = scale_of(o.checkpoint);
-  if (!o.baseline.empty() && scale_of(o.baseline) != scale)
+  const double scale = resolution_of(o.checkpoint).scale;
+  if (!o.baseline.empty() && resolution_of(o.baseline).scale != scale)
     throw cnf::Error(fmt::format("expected a baseline trained at the scale {}, got one of {}", scale,
-                                 scale_of(o.baseline)));
+                                 resolution_of(o.baseline).scale));
+  std::vector<std::string> notes;
+  std::atomic<bool> any_vessel = false;
+  const auto files = support::usable(
+      of_patients(find_fundus(o.data, o.layout, Part::test, &notes), o.patients),
+      [&](const FundusFiles& f) { any_vessel = has_vessels(read_fundus(f, scale)) || any_vessel; },
+      o.skip_bad);
+  if (!any_vessel)
+    throw cnf::Error("expected a vessel in one label at least of " + o.data.string() + ", got none");
+  for (const auto& note : notes) fmt::print("{}\n", note);
+  if (!o.pictures.empty()) std::filesystem::create_directories(o.pictures);
   std::vector<std::unique_ptr<AnyModel>> models;
   std::vector<Report> reports;
   for (const auto& file : {o.checkpoint, o.baseline}) {
@@ -286,6 +303,9 @@ void run(const Options& o) {
   for (std::size_t i = 0; i < files.size(); ++i) {
     support::stop_if_interrupted();
     const auto image = read_fundus(files[i], scale);
+    support::working_on(
+        fmt::format("{} of {}x{}", files[i].image.string(), image.image.width, image.image.height));
+    if (const auto odd = oddness(image); !odd.empty()) fmt::print("{}\n", odd);
     std::vector<Prediction> predictions;
     for (std::size_t m = 0; m < models.size(); ++m)
       predictions.push_back(predict(*models[m], image, o, long(i), device, reports[m]));
@@ -343,9 +363,8 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--iw-draws", o->iw_draws, "draws of the importance-weighted estimate of the bits; 1: none")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of samples and noise")
-      ->check(support::not_negative())
-      ->capture_default_str();
+  c->add_option("--seed", o->seed, "of samples and noise")->check(support::seed())->capture_default_str();
+  support::add_skip_bad(*c, o->skip_bad);
   c->add_option("--json", o->json, "file for the numbers");
   c->add_option("--pictures", o->pictures,
                 "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");

@@ -1,5 +1,6 @@
 #include "input.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -12,7 +13,71 @@ namespace {
 
 constexpr std::size_t colours = 3, channels = 4;
 
+struct Span {
+  int first = std::numeric_limits<int>::max(), last = -1;
+  void add(int i) { first = std::min(first, i), last = std::max(last, i); }
+  bool contains(int i) const { return first <= i && i <= last; }
+  int length() const { return std::max(0, last - first + 1); }
+};
+
 }  // namespace
+
+Mask mask_of(const support::Levels& levels, const std::string& file) {
+  using Colour = std::array<float, 3>;
+  // compression and palettes that were chosen for a picture may leave black and white a little grey
+  constexpr float tolerance = 64.0F / 255;
+  const auto colour_at = [&](std::size_t i) {
+    return Colour{levels.rgb[3 * i], levels.rgb[3 * i + 1], levels.rgb[3 * i + 2]};
+  };
+  const auto visible = [&](std::size_t i) { return levels.alpha.empty() || levels.alpha[i] >= 0.5F; };
+  const auto luma = [](const Colour& c) { return 0.299F * c[0] + 0.587F * c[1] + 0.114F * c[2]; };
+  const auto text = [](const Colour& c) {
+    std::string all;
+    for (const float v : c) all += (all.empty() ? "(" : ", ") + std::to_string(std::lround(255 * v));
+    return all + ")";
+  };
+
+  std::vector<Colour> colours;  // of what is visible; three are as good as many
+  bool transparent = false;
+  for (std::size_t i = 0; i < levels.pixels() && colours.size() < 3; ++i) {
+    if (!visible(i))
+      transparent = true;
+    else if (const auto c = colour_at(i); std::find(colours.begin(), colours.end(), c) == colours.end())
+      colours.push_back(c);
+  }
+  const auto is_black = [&](const Colour& c) { return *std::max_element(c.begin(), c.end()) <= tolerance; };
+  const auto is_white = [&](const Colour& c) {
+    return *std::min_element(c.begin(), c.end()) >= 1 - tolerance;
+  };
+  const auto chosen = [&](const auto& is_on) {
+    Mask mask{levels.height, levels.width, std::vector<std::uint8_t>(levels.pixels())};
+    for (std::size_t i = 0; i < mask.on.size(); ++i) mask.on[i] = visible(i) && is_on(colour_at(i));
+    return mask;
+  };
+  if (colours.empty()) return chosen([](const Colour&) { return false; });
+  if (colours.size() == 1 && transparent) return chosen([](const Colour&) { return true; });
+  if (colours.size() == 2 && luma(colours[0]) != luma(colours[1])) {
+    const auto on = luma(colours[0]) > luma(colours[1]) ? colours[0] : colours[1];
+    return chosen([&](const Colour& c) { return c == on; });
+  }
+  const bool one_grey =
+      colours.size() == 1 && luma(colours[0]) > 0;  // 1 of 255 everywhere may be all or nothing
+  return chosen([&](const Colour& c) {
+    if ((!is_black(c) || one_grey) && !is_white(c))
+      throw cnf::Error("expected black and white, or two values, in " + file + ", got " +
+                       (colours.size() == 1 ? text(c) + " everywhere" : text(c)));
+    return is_white(c);
+  });
+}
+
+int pixels_across(const Mask& mask) {
+  Span rows, columns;
+  for (int y = 0; y < mask.height; ++y)
+    for (int x = 0; x < mask.width; ++x)
+      if (mask.on[std::size_t(y) * std::size_t(mask.width) + std::size_t(x)] != 0)
+        rows.add(y), columns.add(x);
+  return std::max(rows.length(), columns.length());
+}
 
 Normaliser::Normaliser(const support::Image& image, const Mask& field_of_view) {
   const auto area = field_of_view.on.size();
@@ -70,11 +135,6 @@ Mask field_of_view_of(const support::Image& image) {
   }
 
   // A disc is convex: what lies between two of its pixels in the row and in the column belongs to it.
-  struct Span {
-    int first = std::numeric_limits<int>::max(), last = -1;
-    void add(int i) { first = std::min(first, i), last = std::max(last, i); }
-    bool contains(int i) const { return first <= i && i <= last; }
-  };
   std::vector<Span> rows(std::size_t(height), Span{}), columns(std::size_t(width), Span{});
   for (const auto i : largest) {
     rows[i / std::size_t(width)].add(int(i % std::size_t(width)));

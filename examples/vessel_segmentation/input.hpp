@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "support/image.hpp"
@@ -20,6 +21,13 @@ struct Mask {
 
   bool operator==(const Mask&) const = default;
 };
+
+/// A mask or label as people keep them: two values, whatever they are, of which the brighter is on; or nearly black and
+/// nearly white; or drawn on a transparent layer. Anything else is an Error that names the file and what is in it.
+Mask mask_of(const support::Levels& levels, const std::string& file);
+
+/// Height or width, the larger, of the smallest rectangle around what is on.
+int pixels_across(const Mask& mask);
 
 /// Mean and standard deviation of the three colours inside the field of view; one without a pixel is an
 /// Error.

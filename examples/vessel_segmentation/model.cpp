@@ -85,27 +85,36 @@ Choice choice_of(const std::filesystem::path& checkpoint) {
   for_each_spec([&]<class Spec>(const Choice& c) {
     if (cnf::describe<Spec>() == architecture) found = c;
   });
-  if (!found)
-    throw cnf::Error("cannot load " + checkpoint.string() +
-                     ": expected an architecture of this program, got " + architecture);
+  if (!found) throw support::of_another_program(checkpoint, "vessel_segmentation");
   if (found->config.empty()) found->config = "paper";
   return *found;
 }
 
-double scale_of(const std::filesystem::path& checkpoint) {
+double Resolution::scale_for(const Mask& field_of_view) const {
+  if (across <= 0) return scale;
+  const double same = across / pixels_across(field_of_view);
+  return std::abs(same / scale - 1) < 0.1 ? scale : same;
+}
+
+Resolution resolution_of(const std::filesystem::path& checkpoint) {
   const auto metadata = cnf::io::read_safetensors_metadata(checkpoint);
-  const auto found = metadata.find("scale");
-  double scale = 0;
-  if (found == metadata.end() || !CLI::detail::lexical_cast(found->second, scale) ||
-      !(scale > 0 && scale <= 1))
+  const auto read = [&](const std::string& name, double& number) {
+    const auto found = metadata.find(name);
+    return found != metadata.end() && CLI::detail::lexical_cast(found->second, number) && number > 0;
+  };
+  Resolution resolution;
+  if (!read("scale", resolution.scale) || resolution.scale > 1)
     throw cnf::Error("cannot load " + checkpoint.string() + ": expected a scale above 0 and at most 1, got " +
-                     (found == metadata.end() ? "none" : found->second));
-  return scale;
+                     (metadata.contains("scale") ? metadata.at("scale") : "none"));
+  if (metadata.contains("field_of_view") && !read("field_of_view", resolution.across))
+    throw cnf::Error("cannot load " + checkpoint.string() + ": expected pixels across a field of view, got " +
+                     metadata.at("field_of_view"));
+  return resolution;
 }
 
 std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
-                                     const cnf::libtorch::Backend::Placement& placement) {
-  auto model = make_model(choice_of(checkpoint), {.placement = placement, .blank = true});
+                                     const cnf::libtorch::Backend::Placement& placement, long tile) {
+  auto model = make_model(choice_of(checkpoint), {.placement = placement, .blank = true, .tile = tile});
   model->load(checkpoint);
   model->module().eval();
   return model;

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "cnf/model/model.hpp"
+#include "input.hpp"
 #include "specs.hpp"
 #include "support/any_model.hpp"
 
@@ -44,12 +45,21 @@ std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelO
 
 /// The model of a checkpoint, with its parameters, in evaluation mode.
 std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
-                                     const cnf::libtorch::Backend::Placement& placement);
+                                     const cnf::libtorch::Backend::Placement& placement, long tile = 0);
 
 /// The choice that a checkpoint was trained with.
 Choice choice_of(const std::filesystem::path& checkpoint);
 
-/// The part of the photographs' resolution that it works at.
-double scale_of(const std::filesystem::path& checkpoint);
+/// What a model learnt from.
+struct Resolution {
+  double scale = 1;  // the part of its photographs' resolution that it worked at
+  double across =
+      0;  // pixels across a field of view at that scale, in the mean; 0: an older checkpoint doesn't say
+
+  /// The scale at which vessels of another photograph are as wide: that of training for a field of view that is within a
+  /// tenth as large.
+  double scale_for(const Mask& field_of_view) const;
+};
+Resolution resolution_of(const std::filesystem::path& checkpoint);
 
 }  // namespace vessel_segmentation

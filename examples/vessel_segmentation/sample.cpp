@@ -13,42 +13,60 @@
 namespace vessel_segmentation {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Options {
-  std::filesystem::path checkpoint, input, field_of_view, out;
+  fs::path checkpoint, field_of_view, out;
+  std::vector<fs::path> input;
   long count = 16;
-  double temperature = 1;
+  double temperature = 1, scale = 0;
   std::uint64_t seed = 0;
   bool whole = false;
   support::Computing computing;
 };
 
-Mask field_of_view(const Options& o, const support::Image& image) {
+Mask field_of_view(const Options& o, const fs::path& input, const support::Image& image) {
   if (o.whole) return {image.height, image.width, std::vector<std::uint8_t>(image.rgb.size() / 3, 1)};
   if (o.field_of_view.empty()) return field_of_view_of(image);
-  return read_mask(o.field_of_view, image, o.input);
+  return read_mask(o.field_of_view, image, input);
 }
 
-void run(const Options& o) {
-  support::watch_interrupts();
-  const auto image = support::read_image(o.input);
-  const auto inside = field_of_view(o, image);
-  const double scale = scale_of(o.checkpoint);
-  const int height = scaled(image.height, scale), width = scaled(image.width, scale);
-  const auto placement = support::place(o.computing);
-  const auto device = placement.device;
-  const auto model = open_model(o.checkpoint, placement);
-  const auto x = to_input(resized(image, height, width), resized(inside, height, width)).to(device);
-  std::filesystem::create_directories(o.out);
+/// Beside the photograph: the folder photograph-vessels, or a name that nothing has yet.
+fs::path beside(const fs::path& photograph) {
+  for (int version = 1;; ++version) {
+    auto path = photograph.parent_path() / (photograph.stem().string() + "-vessels" +
+                                            (version > 1 ? "." + std::to_string(version) : ""));
+    if (!fs::exists(path)) return path;
+  }
+}
 
-  // What is written has the size of the photograph.
+void segment(const AnyModel& model, const Options& o, const Resolution& resolution, const fs::path& input,
+             at::Device device) {
+  support::working_on(input.string());
+  const auto image = support::read_image(input);
+  support::working_on(fmt::format("{} of {}x{}", input.string(), image.width, image.height));
+  const auto inside = field_of_view(o, input, image);
+  if (pixels_across(inside) == 0)
+    throw cnf::Error("expected a photograph of the inside of an eye, got " + input.string() +
+                     ", whose field of view is empty");
+  const double scale = o.scale > 0 ? o.scale : resolution.scale_for(inside);
+  const int height = scaled(image.height, scale), width = scaled(image.width, scale);
+  fmt::print("{}: {}x{}, segmented at {}x{}\n", input.string(), image.width, image.height, width, height);
+  std::fflush(stdout);
+  const auto x = to_input(resized(image, height, width), resized(inside, height, width)).to(device);
+
+  // What is written has the size of the photograph. The folder is made when there is something to put into it.
+  const auto out = o.out.empty() ? beside(input) : o.out;
   const auto write = [&](const std::string& name, const support::Image& picture) {
-    support::write_image(o.out / name, picture);
-    fmt::print("{}\n", (o.out / name).string());
+    fs::create_directories(out);
+    support::write_image(out / name, picture);
+    fmt::print("{}\n", (out / name).string());
+    std::fflush(stdout);
   };
   const auto digits = std::to_string(o.count).size();
   cnf::metrics::SampleSummary summary(
       {.elements = std::size_t(height) * std::size_t(width), .low = 0, .high = 1, .bins = 2});
-  model->sample(
+  model.sample(
       x, o.count, {.temperature = o.temperature, .seed = o.seed}, [&](long i, const at::Tensor& sample) {
         support::stop_if_interrupted();
         if (!at::isfinite(sample).all().item<bool>())
@@ -66,26 +84,43 @@ void run(const Options& o) {
   write("uncertainty.png", resized(grey_image(deviation, height, width), image.height, image.width));
 }
 
+void run(const Options& o) {
+  support::watch_interrupts();
+  if (!o.out.empty() && o.input.size() > 1)
+    throw cnf::Error("expected one --input for --out, got " + std::to_string(o.input.size()) +
+                     ": without --out the masks of each photograph are written into a folder beside it");
+  for (const auto& input : o.input) support::expect_folder(o.out.empty() ? beside(input) : o.out);
+  const auto resolution = resolution_of(o.checkpoint);
+  const auto placement = support::place(o.computing);
+  const auto model = open_model(o.checkpoint, placement, o.computing.tile);
+  for (const auto& input : o.input) segment(*model, o, resolution, input, placement.device);
+}
+
 }  // namespace
 
 void add_sample(CLI::App& app) {
   auto* c =
-      app.add_subcommand("sample", "masks of vessels for one photograph, their mean and their uncertainty");
+      app.add_subcommand("sample", "masks of vessels for photographs, their mean and their uncertainty");
   auto o = std::make_shared<Options>();
   c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
-  c->add_option("--input", o->input, "photograph")->required();
-  c->add_option("--out", o->out, "folder for mean.png, uncertainty.png, sample-1.png, ...")->required();
+  c->add_option("--input", o->input, "photograph, or several")->required();
+  c->add_option("--out", o->out,
+                "folder for mean.png, uncertainty.png, sample-1.png, ...; default: beside each photograph, "
+                "name-vessels");
+  c->add_option("--scale", o->scale,
+                "work at this part of the photograph's resolution; default: so that its field of view is as "
+                "many pixels across as those that the model learnt from")
+      ->check(CLI::Range(0.01, 100.0));
   auto* fov =
       c->add_option("--field-of-view", o->field_of_view,
                     "image that is white inside the field of view; default: the bright disc in a dark frame");
   c->add_flag("--whole", o->whole, "the field of view is the whole photograph")->excludes(fov);
   c->add_option("--count", o->count, "how many masks")->check(support::positive())->capture_default_str();
   c->add_option("--temperature", o->temperature, "0 is the mode-like decode, 1 the model's own spread")
-      ->check(support::not_negative())
+      ->check(support::temperature())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "same seed, same files")
-      ->check(support::not_negative())
-      ->capture_default_str();
+  c->add_option("--seed", o->seed, "same seed, same files")->check(support::seed())->capture_default_str();
+  support::add_tile(*c, o->computing);
   support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });
 }

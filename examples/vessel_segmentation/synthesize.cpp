@@ -392,9 +392,7 @@ void add_synthesize(CLI::App& app) {
   auto o = std::make_shared<Options>();
   c->add_option("--out", o->out, "new folder, for --layout plain")->required();
   c->add_option("--count", o->count, "how many images")->check(support::positive())->capture_default_str();
-  c->add_option("--seed", o->seed, "same seed, same images")
-      ->check(support::not_negative())
-      ->capture_default_str();
+  c->add_option("--seed", o->seed, "same seed, same images")->check(support::seed())->capture_default_str();
   c->add_option("--size", o->size, "height and width in pixels")
       ->check(support::positive())
       ->capture_default_str();

@@ -12,6 +12,7 @@
 #include "support/precision.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
+#include "support/usable.hpp"
 
 namespace vessel_segmentation {
 namespace {
@@ -24,15 +25,17 @@ struct Options {
   AugmentOptions augment;
   double scale = 1, val_fraction = 0.1;
   std::int64_t epochs = 2000;
-  bool reversible = false, resume = false;
+  bool reversible = false, resume = false, skip_bad = false;
   cnf::training::TrainingOptions training;
 };
 
-std::vector<Prepared> read_all(const std::vector<FundusFiles>& files, double scale) {
+std::vector<Prepared> read_all(const std::vector<FundusFiles>& files, double scale,
+                               std::vector<std::string>& notes) {
   std::vector<Prepared> images;
   for (const auto& f : files) {
     support::stop_if_interrupted();
     images.emplace_back(read_fundus(f, scale));
+    if (auto odd = oddness(images.back().fundus); !odd.empty()) notes.push_back(std::move(odd));
   }
   return images;
 }
@@ -41,10 +44,18 @@ void run(Options o) {
   if (o.augment.crop % 4 != 0)
     throw cnf::Error("expected a --crop divisible by 4, got " + std::to_string(o.augment.crop));
   support::watch_interrupts();
-  const auto split =
-      split_by_patient(of_patients(find_fundus(o.data, o.layout, Part::train), o.patients), o.val_fraction);
-  const auto train = read_all(split.train, o.scale), held_out = read_all(split.validation, o.scale);
   const auto checkpoint = cnf::training::prepare_folder(o.out, o.resume);
+  std::vector<std::string> notes;
+  const auto files = support::usable(
+      of_patients(find_fundus(o.data, o.layout, Part::train, &notes), o.patients),
+      [&](const FundusFiles& f) { read_fundus(f, o.scale); }, o.skip_bad);
+  const auto split = split_by_patient(files, o.val_fraction);
+  const auto train = read_all(split.train, o.scale, notes),
+             held_out = read_all(split.validation, o.scale, notes);
+  for (const auto& note : notes) fmt::print("{}\n", note);
+  double across = 0;
+  for (const auto& image : train)
+    across += double(pixels_across(image.fundus.field_of_view)) / double(train.size());
   auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
   const auto device = placement.device;
   const auto batch = [&](std::int64_t step) {
@@ -95,10 +106,12 @@ void run(Options o) {
       return bits / pixels;
     };
   hooks.save = [&](cnf::io::CheckpointExtras extras) {
+    extras.metadata["program"] = "vessel_segmentation";
     extras.metadata["config"] = o.choice.config;
     extras.metadata["model"] = o.choice.model;
     extras.metadata["extractor"] = o.choice.extractor;
     extras.metadata["scale"] = fmt::format("{}", o.scale);
+    extras.metadata["field_of_view"] = fmt::format("{:.1f}", across);
     extras.metadata["seed"] = std::to_string(o.training.seed);
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
@@ -148,8 +161,9 @@ void add_train(CLI::App& app) {
       ->check(support::positive())
       ->capture_default_str();
   c->add_option("--seed", o->training.seed, "of initial parameters, views and noise")
-      ->check(support::not_negative())
+      ->check(support::seed())
       ->capture_default_str();
+  support::add_skip_bad(*c, o->skip_bad);
   support::add_training(*c, o->training, o->reversible, o->resume);
   support::add_computing(*c, o->computing, /*may_try=*/true);
   c->callback([o] { run(*o); });

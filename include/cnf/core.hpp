@@ -28,6 +28,7 @@
 #include "cnf/nets/enlarged.hpp"
 #include "cnf/nets/extractor.hpp"
 #include "cnf/nets/instance_norm_net.hpp"
+#include "cnf/nets/residual_net.hpp"
 #include "cnf/nets/rrdb.hpp"
 #include "cnf/nets/u_shaped.hpp"
 #include "cnf/nets/vgg_like.hpp"

@@ -29,7 +29,8 @@ TEST_CASE("couplings of every scale, with every network") {
   if (!place.is_there()) return;
   check_all<AffineCoupling<ConvNet<6>>, AffineCoupling<ConvNet<6>, SigmoidScale>,
             AffineCoupling<ConvNet<6>, BoundedScale<1>>, AdditiveCoupling<ConvNet<6>>,
-            AffineCoupling<InstanceNormNet<6>>, AdditiveCoupling<InstanceNormNet<6>>>();
+            AffineCoupling<InstanceNormNet<6>>, AdditiveCoupling<InstanceNormNet<6>>,
+            AffineCoupling<ResidualNet<6>>>();
   for (const auto& report :
        {testing::check_layer<AffineCoupling<Mlp<6>>, Shape<5>, Features<Shape<3>>>({.device = Place::name()}),
         testing::check_layer<AdditiveCoupling<Mlp<6>>, Shape<3>>({.device = Place::name()}),

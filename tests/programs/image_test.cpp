@@ -1,6 +1,7 @@
 #include "support/image.hpp"
 
 #include <OpenImageIO/imageio.h>
+#include <lcms2.h>
 #include <unistd.h>
 
 #include <array>
@@ -53,23 +54,6 @@ void store(const fs::path& path, const Bytes& bytes) {
   file.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
-// A file of any channel count and depth, written by the image library itself.
-template <class Value>
-fs::path make_file(const fs::path& path, int height, int width, int channels,
-                   const std::vector<Value>& values, int orientation = 1, bool associated_alpha = false) {
-  OIIO::ImageSpec spec(width, height, channels, OIIO::BaseTypeFromC<Value>::value);
-  if (channels == 2 || channels == 4) spec.alpha_channel = channels - 1;
-  if (!associated_alpha) spec.attribute("oiio:UnassociatedAlpha", 1);
-  if (orientation != 1) spec.attribute("Orientation", orientation);
-  const auto out = OIIO::ImageOutput::create(path.string());
-  REQUIRE(out);
-  REQUIRE(out->open(path.string(), spec));
-  REQUIRE(out->write_image(OIIO::BaseTypeFromC<Value>::value, values.data()));
-  REQUIRE(out->close());
-  (void)out->geterror();
-  return path;
-}
-
 }  // namespace
 
 TEST_CASE("lossless formats give back what was written, from 1x1 on") {
@@ -112,9 +96,70 @@ TEST_CASE("16-bit and float values are rounded to the nearest of 256") {
   for (const char* name : {"deep.png", "deep.tif"}) {
     CHECK(read_image(make_file(folder / name, 1, 2, 3, words)).rgb == Bytes{0, 0, 1, 7, 8, 255});
   }
-  const std::vector<float> floats = {-1.0F, 0.49F / 255, 0.51F / 255, std::numeric_limits<float>::quiet_NaN(),
-                                     1.0F,  7.0F};
-  CHECK(read_image(make_file(folder / "float.tif", 1, 2, 3, floats)).rgb == Bytes{0, 0, 1, 0, 255, 255});
+  const std::vector<float> floats = {0.0F, 0.49F / 255, 0.51F / 255, 0.5F, 1.0F, 1.0F};
+  CHECK(read_image(make_file(folder / "float.tif", 1, 2, 3, floats)).rgb == Bytes{0, 0, 1, 128, 255, 255});
+}
+
+TEST_CASE("numbers whose white nobody can know are refused with their range") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const fs::path& path) { return error_of([&] { read_image(path); }); };
+  CHECK(contains(refused(make_file<float>(folder / "large.tif", 1, 1, 3, {0, 17, 255})),
+                 "large.tif: expected values of 0 .. 1, got 0 .. 255"));
+  CHECK(contains(refused(make_file<float>(folder / "low.tif", 1, 1, 3, {-3, 0, 1})), "got -3 .. 1"));
+  CHECK(contains(
+      refused(make_file<float>(folder / "nan.tif", 1, 1, 3, {0, std::numeric_limits<float>::quiet_NaN(), 1})),
+      "nan.tif: it has values that are not numbers"));
+  CHECK(contains(refused(make_file<std::uint16_t>(folder / "twelve.png", 1, 1, 3, {0, 17, 4095})),
+                 "twelve.png: expected 16-bit values with white at 65535, got 0 .. 4095"));
+  CHECK(read_image(make_file<std::uint16_t>(folder / "black.png", 1, 1, 3, {0, 0, 0})).rgb == Bytes{0, 0, 0});
+  store(folder / "lab.tif", lzw_tiff_bytes(1, 1, {200, 10, 10}, 8));
+  CHECK(contains(refused(folder / "lab.tif"), "lab.tif: its colours are L*a*b*"));
+}
+
+TEST_CASE("levels are a file's numbers as they are") {
+  const TemporaryFolder folder;
+  const auto levels = support::read_levels(
+      make_file<std::uint16_t>(folder / "deep.png", 1, 2, 4, {0, 1, 65535, 65535, 9, 9, 9, 0}));
+  CHECK(levels.height == 1);
+  CHECK(levels.width == 2);
+  CHECK(levels.rgb[0] == 0);
+  CHECK(levels.rgb[1] == doctest::Approx(1.0 / 65535));
+  CHECK(levels.rgb[2] == 1);
+  CHECK(levels.alpha == std::vector<float>{1, 0});
+  const auto turned =
+      support::read_levels(make_file<std::uint8_t>(folder / "turned.tif", 1, 2, 1, {0, 255}, 6));
+  CHECK(turned.height == 2);
+  CHECK(turned.rgb == std::vector<float>{0, 0, 0, 1, 1, 1});
+  CHECK(turned.alpha.empty());
+}
+
+TEST_CASE("the orientation holds in every format that keeps it") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.tif", "a.jpg", "a.png", "a.webp"}) {
+    CAPTURE(name);
+    Bytes pixels;  // left half black, right half white
+    for (int i = 0; i < 16 * 32; ++i) pixels.insert(pixels.end(), 3, i % 32 < 16 ? 0 : 255);
+    const auto path = make_file<std::uint8_t>(folder / name, 16, 32, 3, pixels, 6);
+    const auto in = OIIO::ImageInput::open(path.string());
+    REQUIRE(in);
+    if (in->spec().get_int_attribute("Orientation", 1) != 6) continue;  // this image library does not keep it
+    const auto image = read_image(path);
+    CHECK(image.height == 32);
+    CHECK(image.width == 16);
+    CHECK(image.rgb[0] < 60);
+    CHECK(image.rgb.back() > 200);
+  }
+}
+
+TEST_CASE("PPM, PGM and WebP are read and written") {
+  const TemporaryFolder folder;
+  const Image image = noise(6, 5);
+  write_image(folder / "a.ppm", image);
+  CHECK(read_image(folder / "a.ppm").rgb == image.rgb);
+  store(folder / "a.pgm", Bytes{'P', '5', '\n', '2', ' ', '1', '\n', '2', '5', '5', '\n', 7, 200});
+  CHECK(read_image(folder / "a.pgm").rgb == Bytes{7, 7, 7, 200, 200, 200});
+  write_image(folder / "a.webp", Image{8, 8, Bytes(192, 120)});
+  CHECK(std::abs(read_image(folder / "a.webp").rgb[0] - 120) <= 3);
 }
 
 TEST_CASE("transparent pixels are shown on white") {
@@ -352,6 +397,19 @@ TEST_CASE("find_images looks into subfolders, at the extension in any case, and 
                                                             folder / "g.Gif"});
 }
 
+TEST_CASE("find_images tells what it left out") {
+  const TemporaryFolder folder;
+  write_image(folder / "a.png", noise(2, 2));
+  for (const std::string name : {"1.txt", "2.raw", "3", "4.heic", "5.md", "6.csv", ".hidden.txt"})
+    store(folder / name, Bytes{'x'});
+  std::vector<fs::path> others;
+  CHECK(find_images(folder.path(), &others).size() == 1);
+  REQUIRE(others.size() == 6);
+  std::sort(others.begin(), others.end());
+  CHECK(support::left_out_text(folder.path(), others) ==
+        "left out of " + folder.path().string() + ", as no images: 1.txt, 2.raw, 3, 4.heic, 5.md and 1 more");
+}
+
 TEST_CASE("find_images says in one sentence what is wrong with the folder") {
   const TemporaryFolder folder;
   store(folder / "notes.txt", {});
@@ -359,17 +417,16 @@ TEST_CASE("find_images says in one sentence what is wrong with the folder") {
   CHECK(error_of([&] { find_images(folder / "notes.txt"); }) ==
         "not a folder: " + (folder / "notes.txt").string());
   CHECK(error_of([&] { find_images(folder.path()); }) ==
-        "no PNG, JPEG, BMP, TIFF or GIF images in folder " + folder.path().string());
+        "no PNG, JPEG, BMP, TIFF, GIF, PPM, PGM or WebP images in folder " + folder.path().string());
 }
 
 namespace {
 
-support::Picture picture_of(Image image, Bytes alpha, bool grey, Bytes profile = {}) {
+support::Picture picture_of(Image image, Bytes alpha, bool grey) {
   support::Picture picture;
   picture.image = std::move(image);
   picture.alpha = std::move(alpha);
   picture.grey = grey;
-  picture.profile = std::move(profile);
   return picture;
 }
 
@@ -423,30 +480,60 @@ TEST_CASE("a picture keeps what its file says beside the colours") {
   write_picture(folder / "white.bmp", picture_of({1, 1, {100, 100, 100}}, {51}, true));
   CHECK(read_image(folder / "white.bmp").rgb == Bytes{224, 224, 224});  // 100 * 0.2 + 255 * 0.8
   CHECK(error_of([&] { support::holds_alpha("a.gif"); }) ==
-        "cannot write a.gif: unknown image format '.gif' (use .png, .jpg, .bmp or .tif)");
+        "cannot write a.gif: unknown image format '.gif' (use .png, .jpg, .bmp, .tif, .ppm, .pgm or .webp)");
 }
 
-TEST_CASE("a colour profile is kept where its colours are the picture's") {
+TEST_CASE("colours of another profile become those of sRGB, and its name is told") {
   const TemporaryFolder folder;
-  const auto profile_for = [](const std::string& space) {
-    Bytes profile(160, 7);
-    std::copy(space.begin(), space.end(), profile.begin() + 16);
-    profile[0] = profile[1] = profile[2] = 0, profile[3] = 160;  // its size
-    const std::string signature = "acsp";
-    std::copy(signature.begin(), signature.end(), profile.begin() + 36);
-    return profile;
+  // Adobe RGB (1998): its own primaries, gamma 563/256
+  const cmsCIExyY white{0.3127, 0.3290, 1};
+  const cmsCIExyYTRIPLE primaries{{0.64, 0.33, 1}, {0.21, 0.71, 1}, {0.15, 0.06, 1}};
+  const auto bytes_of = [](cmsHPROFILE profile) {
+    cmsUInt32Number size = 0;
+    cmsSaveProfileToMem(profile, nullptr, &size);
+    Bytes bytes(size);
+    cmsSaveProfileToMem(profile, bytes.data(), &size);
+    cmsCloseProfile(profile);
+    return bytes;
   };
-  const auto rgb = profile_for("RGB "), grey = profile_for("GRAY"), cmyk = profile_for("CMYK");
-  const Image colour{1, 1, {1, 2, 3}};
-  for (const char* name : {"a.tif", "a.jpg"}) {
+  auto* const curve = cmsBuildGamma(nullptr, 563.0 / 256);
+  cmsToneCurve* const curves[] = {curve, curve, curve};
+  const auto wide = bytes_of(cmsCreateRGBProfile(&white, &primaries, curves));
+  cmsCIExyY d50{0.3457, 0.3585, 1};
+  auto* const linear = cmsBuildGamma(nullptr, 1);
+  const auto grey = bytes_of(cmsCreateGrayProfile(&d50, linear));
+  cmsFreeToneCurve(curve);
+  cmsFreeToneCurve(linear);
+
+  // by hand: (v/255)^gamma, Adobe's matrix to XYZ and sRGB's from it, and sRGB's curve give (227, 100, 42) for (200, 100, 50)
+  for (const char* name : {"a.tif", "a.png"}) {
     CAPTURE(name);
-    write_picture(folder / name, picture_of(colour, {}, false, rgb));
-    CHECK(read_picture(folder / name).profile == rgb);
-    write_picture(folder / name, picture_of(colour, {}, false, cmyk));
-    CHECK(read_picture(folder / name).profile.empty());
+    const auto picture = read_picture(
+        make_file<std::uint8_t>(folder / name, 1, 2, 3, {200, 100, 50, 128, 128, 128}, 1, false, wide));
+    CHECK(!picture.profile.empty());
+    const Bytes expected{227, 100, 42, 129, 129, 129};
+    for (std::size_t i = 0; i < 6; ++i) CHECK(std::abs(picture.image.rgb[i] - expected[i]) <= 2);
   }
-  write_picture(folder / "a.tif", picture_of(colour, {}, true, grey));
-  CHECK(read_picture(folder / "a.tif").profile == grey);
-  write_picture(folder / "a.tif", picture_of(colour, {}, true, rgb));
-  CHECK(read_picture(folder / "a.tif").profile.empty());
+  // linear light: 0.5 is 188 in sRGB
+  const auto shade = read_picture(make_file<std::uint8_t>(folder / "g.tif", 1, 1, 1, {128}, 1, false, grey));
+  CHECK(std::abs(shade.image.rgb[1] - 188) <= 2);
+  CHECK(shade.grey);
+
+  // sRGB itself, a broken profile, and one of other colours change nothing
+  for (const auto& profile : {bytes_of(cmsCreate_sRGBProfile()), Bytes(160, 7), grey}) {
+    const auto same = read_picture(
+        make_file<std::uint8_t>(folder / "same.tif", 1, 1, 3, {200, 100, 50}, 1, false, profile));
+    CHECK(same.image.rgb == Bytes{200, 100, 50});
+    CHECK(same.profile.empty());
+  }
+}
+
+TEST_CASE("an image that can't be written is refused beforehand") {
+  const TemporaryFolder folder;
+  support::expect_image_writable(folder / "a.png");
+  CHECK(contains(error_of([&] { support::expect_image_writable(folder / "a.gif"); }),
+                 "unknown image format '.gif'"));
+  CHECK(
+      contains(error_of([&] { support::expect_image_writable(folder / "none" / "a.png"); }), "No such file"));
+  CHECK(folder.entries() == 0);
 }

@@ -2,7 +2,10 @@
 // half-written.
 #include "programs/super_resolution.hpp"
 
+#include <chrono>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cnf/io/safetensors.hpp"
 #include "support/doctest.hpp"
@@ -85,11 +88,6 @@ std::vector<std::string> tensors_ending(const std::string& end) {
     if (name.ends_with(end) && !contains(name, ":")) names.push_back(name);
   REQUIRE(!names.empty());
   return names;
-}
-
-/// The layer that a tensor belongs to: its name up to `part`.
-std::string layer_of(const std::string& tensor, const std::string& part) {
-  return tensor.substr(0, tensor.find(part));
 }
 
 /// Overwrites the first number of a tensor in a checkpoint of floats: of the model, which is an average, and of the weights
@@ -185,7 +183,8 @@ TEST_CASE("images that cannot be used are named") {
     return sampling(trained().cnf, folder / input, folder / "out.png");
   };
   check_refused({{train(folder / "missing"), {"no such folder", (folder / "missing").string()}},
-                 {train(folder / "empty"), {"no PNG, JPEG, BMP, TIFF or GIF", (folder / "empty").string()}},
+                 {train(folder / "empty"),
+                  {"no PNG, JPEG, BMP, TIFF, GIF, PPM, PGM or WebP", (folder / "empty").string()}},
                  {train(folder / "good.png"), {"not a folder", (folder / "good.png").string()}},
                  {train(garbage), {(garbage / "bad.png").string()}},
                  {train(half), {(half / "half.jpg").string(), "truncated"}},
@@ -363,38 +362,25 @@ TEST_CASE("a full disk: the earlier files stay, and no part of a new one") {
       folder.path(), {.largest_file = 100});
 }
 
-TEST_CASE("numbers that are not finite: the layer where they begin is named, and the checkpoint stays") {
+TEST_CASE("a checkpoint whose numbers are not finite is refused, and stays") {
   const TemporaryFolder folder;
   const float infinity = std::numeric_limits<float>::infinity();
   const float not_a_number = std::numeric_limits<float>::quiet_NaN();
-  struct Poison {
-    std::string tensor;
-    float value;
-    std::string layer;
-  };
-  const auto first_coupling = tensors_ending(".net.conv1.weight").front();
-  const auto last_coupling = tensors_ending(".net.conv3.bias").back();
-  const auto actnorm = tensors_ending(".log_scale")[1];
-  const auto split = tensors_ending(".net.bias").front(), prior = tensors_ending(".net.bias").back();
-  const std::string coupling_name = " (AffineCoupling<ConvNet<64>>)";
-  const std::vector<Poison> poisons{
-      {first_coupling, infinity, layer_of(first_coupling, ".net.") + coupling_name},
-      {last_coupling, not_a_number, layer_of(last_coupling, ".net.") + coupling_name},
-      {actnorm, infinity, layer_of(actnorm, ".log_scale") + " (ActNorm)"},
-      {split, not_a_number, layer_of(split, ".net.") + " (Split)"},
-      {prior, not_a_number, layer_of(prior, ".net.") + " (Prior)"},
-      {tensors_ending("trunk.bias").front(), infinity, "extractor"}};
+  const std::vector<std::pair<std::string, float>> poisons{
+      {tensors_ending(".net.conv1.weight").front(), infinity},
+      {tensors_ending(".net.conv3.bias").back(), not_a_number},
+      {tensors_ending("trunk.bias").front(), infinity}};
   std::vector<Refusal> refusals;
   for (std::size_t i = 0; i < poisons.size(); ++i) {
     const auto out = copy_of_training(folder / std::to_string(i));
     write_text(out / "log.jsonl", "");
-    poison(out / "model.safetensors", poisons[i].tensor, poisons[i].value);
-    refusals.push_back({training(trained().photographs, out, {"--resume", "--steps", "30"}),
-                        {"step 20: the loss is not finite; it began in " + poisons[i].layer + "\n"}});
+    poison(out / "model.safetensors", poisons[i].first, poisons[i].second);
+    const std::vector<std::string> parts{(out / "model.safetensors").string(), "expected finite numbers",
+                                         poisons[i].first};
+    refusals.push_back({training(trained().photographs, out, {"--resume", "--steps", "30"}), parts});
+    refusals.push_back(
+        {sampling(out / "model.safetensors", trained().photographs / "1.png", folder / "out.png"), parts});
   }
-  refusals.push_back(
-      {sampling(folder / "1" / "model.safetensors", trained().photographs / "1.png", folder / "out.png"),
-       {"not finite", (folder / "1" / "model.safetensors").string()}});
   check_refused(refusals, folder.path());
 }
 
@@ -406,4 +392,101 @@ TEST_CASE("a training that blows up by itself stops, names a layer, and leaves n
   const auto files = files_in(folder / "out");
   CHECK(files.size() == 1);
   CHECK(files.contains("log.jsonl"));
+}
+
+TEST_CASE("outputs are checked before the first image is read") {
+  const TemporaryFolder folder;
+  const auto& data = trained().photographs;
+  const auto evaluate = [&](const std::string& option, const fs::path& output) {
+    return super_resolution_command(
+        {"evaluate", "--checkpoint", trained().cnf, "--data", data, "--threads", "1", option, output});
+  };
+  const auto done = run_all({evaluate("--json", folder / "none" / "a.json"),
+                             evaluate("--pictures", data / "1.png" / "pictures"),
+                             sampling(trained().cnf, data / "1.png", folder / "a.gif")});
+  for (const auto& d : done) {
+    CHECK(d.status == 2);
+    CHECK(d.out.empty());
+  }
+}
+
+TEST_CASE("all bad images are named at once, or left out") {
+  const TemporaryFolder folder;
+  fs::copy(trained().photographs, folder / "data", fs::copy_options::recursive);
+  write_text(folder / "data" / "broken.png", "no image");
+  support::write_image(folder / "data" / "tiny.png", photograph(2, 2, 1));
+  const auto evaluate = [&](const Arguments& more) {
+    Arguments all{"evaluate",
+                  "--checkpoint",
+                  trained().cnf,
+                  "--data",
+                  folder / "data",
+                  "--crops",
+                  "1",
+                  "--temperatures",
+                  "0",
+                  "--threads",
+                  "1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return super_resolution_command(all);
+  };
+  const auto refused = run(evaluate({}));
+  check_error(refused, {"broken.png", "tiny.png", "--skip-bad"});
+  const auto skipped = run(evaluate({"--skip-bad"}));
+  CHECK(skipped.status == 0);
+  CHECK(contains(skipped.out, "left out: 2 of "));
+  CHECK(contains(skipped.out, "broken.png"));
+  const auto train = run(training(folder / "data", folder / "out", {"--steps", "1"}));
+  check_error(train, {"broken.png", "tiny.png"});
+  CHECK(run(training(folder / "data", folder / "out", {"--steps", "1", "--skip-bad"})).status == 0);
+}
+
+TEST_CASE("two trainings into one folder: the second is refused, naming the first's process") {
+  const TemporaryFolder folder;
+  Process first(training(trained().photographs, folder / "out", {"--steps", "100000"}));
+  for (int tries = 0; tries < 600 && !fs::exists(folder / "out" / "log.jsonl"); ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  REQUIRE(fs::exists(folder / "out" / "log.jsonl"));
+  const auto second = run(training(trained().photographs, folder / "out", {"--steps", "2"}));
+  check_error(second, {(folder / "out").string() + " is in use by process "});
+  first.interrupt();
+  CHECK(first.wait().status == 130);
+  CHECK(files_in(folder / "out").size() == 2);  // checkpoint and log
+}
+
+TEST_CASE("a training that is finished is not resumed") {
+  const TemporaryFolder folder;
+  const auto out = copy_of_training(folder / "out");
+  const auto before = content(out / "model.safetensors");
+  const auto done = run(training(trained().photographs, out, {"--resume", "--steps", "20"}));
+  CHECK(done.status == 0);
+  CHECK(contains(done.out, "nothing left to do: 20 steps of 20 are taken"));
+  CHECK(content(out / "model.safetensors") == before);
+}
+
+TEST_CASE("numbers that nobody can mean are answered with what was expected") {
+  const TemporaryFolder folder;
+  const auto sample = [&](const Arguments& more) {
+    return sampling(trained().cnf, trained().photographs / "1.png", folder / "out.png", more);
+  };
+  check_refused(
+      {{sample({"--temperature", "1e300"}), {"a temperature of 0 .. 100", "1e300"}},
+       {sample({"--seed", "18446744073709551616"}), {"18446744073709551615", "18446744073709551616"}},
+       {sample({"--seed", "-1"}), {"a whole number", "-1"}},
+       {super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data", trained().photographs,
+                                  "--threads", "100000"}),
+        {"threads, got 100000"}}},
+      folder.path());
+}
+
+TEST_CASE("out of memory names the image and its size") {
+  const TemporaryFolder folder;
+  support::write_image(folder / "large.png",
+                       support::Image{5000, 5000, std::vector<std::uint8_t>(75'000'000)});
+  const auto done = run(sampling(trained().cnf, folder / "large.png", folder / "out.png"),
+                        {.largest_memory = rlim_t{1} << 30});
+  CHECK(done.status == 2);
+  CHECK(contains(done.err, "large.png"));
+  CHECK((contains(done.err, "out of memory for ") || contains(done.err, "not enough memory")));
+  CHECK_FALSE(fs::exists(folder / "out.png"));
 }

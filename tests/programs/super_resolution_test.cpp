@@ -9,6 +9,8 @@
 #include <thread>
 
 #include "cnf/io/checkpoint.hpp"
+#include "super_resolution/consistency.hpp"
+#include "super_resolution/resize.hpp"
 #include "support/doctest.hpp"
 #include "support/training_runs.hpp"
 
@@ -530,4 +532,66 @@ TEST_CASE(
   CHECK(numbers(average, beside) == numbers(plain, beside));
   CHECK(numbers(average, weight) != numbers(average, beside));
   CHECK(numbers(plain, weight) == numbers(plain, beside));
+}
+
+TEST_CASE("given low resolutions are used: LR_x2 beside HR, or --low") {
+  const TemporaryFolder folder;
+  for (int number = 1; number <= 3; ++number) {
+    const auto high = photograph(48, 40, number);
+    const auto name = std::to_string(number);
+    fs::create_directories(folder / "set" / "HR");
+    fs::create_directories(folder / "set" / "LR_x2");
+    support::write_image(folder / "set" / "HR" / (name + ".png"), high);
+    support::write_image(folder / "set" / "LR_x2" / (name + "x2.png"), super_resolution::imresize(high, 0.5));
+  }
+  const auto evaluate = [&](const fs::path& data, const std::string& json, const Arguments& more = {}) {
+    Arguments all{"evaluate",   "--checkpoint",   trained().cnf, "--data",    data, "--crops",
+                  "2",          "--temperatures", "0",           "--threads", "1",  "--json",
+                  folder / json};
+    all.insert(all.end(), more.begin(), more.end());
+    const auto done = run(super_resolution_command(all));
+    CHECK_MESSAGE(done.status == 0, done.err);
+    return nlohmann::json::parse(content(folder / json));
+  };
+  const auto both = evaluate(folder / "set", "both.json"),
+             high = evaluate(folder / "set" / "HR", "high.json");
+  CHECK(both["images"] == 3);
+  CHECK(both["psnr_y"] == high["psnr_y"]);  // they are what imresize makes
+
+  // others give other numbers; of a wrong size, or missing, they are named
+  fs::create_directories(folder / "grey");
+  for (int number = 1; number <= 3; ++number)
+    support::write_image(folder / "grey" / (std::to_string(number) + ".png"),
+                         support::Image{24, 20, std::vector<std::uint8_t>(24 * 20 * 3, 128)});
+  CHECK(evaluate(folder / "set" / "HR", "grey.json", {"--low", folder / "grey"})["psnr_y"] != high["psnr_y"]);
+  support::write_image(folder / "grey" / "2.png", photograph(24, 21, 1));
+  auto done = run(super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data",
+                                            folder / "set" / "HR", "--low", folder / "grey"}));
+  CHECK(done.status == 2);
+  CHECK(contains(done.err, (folder / "grey" / "2.png").string()));
+  CHECK(contains(done.err, "20x24, got 21x24"));
+  fs::remove(folder / "grey" / "2.png");
+  done = run(super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data",
+                                       folder / "set" / "HR", "--low", folder / "grey"}));
+  CHECK(done.status == 2);
+  CHECK(contains(done.err, "no low resolution of " + (folder / "set" / "HR" / "2.png").string()));
+}
+
+TEST_CASE("--consistent: brought down again, the enlargement is its photograph") {
+  const TemporaryFolder folder;
+  const auto input = folder / "in.png";
+  support::write_image(input, photograph(24, 20, 1));
+  const auto low = support::read_image(input);
+  const auto done =
+      run(sampling(trained().cnf, input, folder / "out.png", {"--temperature", "1", "--consistent"}));
+  REQUIRE_MESSAGE(done.status == 0, done.err);
+  CHECK(contains(done.out, "brought down again it is the photograph with a PSNR of "));
+  const auto result = support::read_image(folder / "out.png");
+  CHECK(largest_difference(super_resolution::imresize(result, 0.5), low) <= 4);
+  CHECK(super_resolution::consistency(result, low) > 48);
+
+  // far beyond the model's own spread it is not: that is said
+  const auto plain = run(sampling(trained().cnf, input, folder / "plain.png", {"--temperature", "20"}));
+  CHECK(super_resolution::consistency(support::read_image(folder / "plain.png"), low) < 35);
+  CHECK(contains(plain.out, "see --consistent"));
 }

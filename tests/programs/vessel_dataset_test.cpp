@@ -1,6 +1,7 @@
 #include "vessel_segmentation/dataset.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -121,6 +122,117 @@ TEST_CASE("plain pairs files by the first number in their names, and everything 
   CHECK_FALSE(fundus.second.has_value());
   CHECK(read_fundus(files[1]).label == pattern(10));
   CHECK(find_fundus(data.path() / "", "plain", Part::test).size() == 2);  // a slash at the end
+}
+
+TEST_CASE("files of one name belong together, whatever their numbers; each image is a patient of its own") {
+  const TemporaryFolder data;
+  for (const std::string name : {"01_dr", "01_g", "02_dr", "20051020_43808", "healthy"}) {
+    const int seed = int(name.size()) + name.back();
+    store(data / "images" / (name + ".JPG"), picture(seed));
+    store(data / "labels" / (name + ".tif"), pattern(seed));
+    store(data / "masks" / (name + "_mask.tif"), pattern(seed + 1));
+  }
+  store(data / "images" / "README.txt", Bytes{'x'});
+  std::vector<std::string> notes;
+  const auto files = find_fundus(data.path(), "plain", Part::train, &notes);
+  CHECK(names_of(files) == std::vector<std::string>{"01_dr", "01_g", "02_dr", "20051020_43808", "healthy"});
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    CHECK(files[i].patient == int(i) + 1);
+    CHECK(files[i].label == data / "labels" / (files[i].name + ".tif"));
+    CHECK(files[i].field_of_view == data / "masks" / (files[i].name + "_mask.tif"));
+  }
+  REQUIRE(notes.size() == 2);
+  CHECK(notes[0].find("README.txt") != std::string::npos);
+  check_names(notes[1],
+              {"no patients.csv", "each image counts as a patient of its own", "order of their names"});
+
+  fs::remove(data / "labels/01_g.tif");
+  check_names(error_of([&] { find_fundus(data.path(), "plain", Part::train); }),
+              {"no label for " + (data / "images/01_g.JPG").string(), (data / "labels/01_g.png").string()});
+}
+
+TEST_CASE("left and right eyes are told by letters and words; numbers are then the patients") {
+  const TemporaryFolder data;
+  for (const std::string name : {"10_left", "10_right", "DB1_07", "8-OD"}) {
+    store(data / "images" / (name + ".ppm"), picture(1));
+    store(data / "labels" / (name + ".png"), pattern(1));
+  }
+  std::vector<std::string> notes;
+  const auto files = find_fundus(data.path(), "plain", Part::train, &notes);
+  CHECK(names_of(files) == std::vector<std::string>{"10_left", "10_right", "8-OD", "DB1_07"});
+  CHECK(patients_of(files) == std::set<int>{1, 8, 10});
+  CHECK(notes.empty());
+}
+
+TEST_CASE("patients.csv tells whose eye it is") {
+  const TemporaryFolder data;
+  for (const std::string name : {"a", "b", "c"}) {
+    store(data / "images" / (name + ".png"), picture(1));
+    store(data / "labels" / (name + ".png"), pattern(1));
+  }
+  const auto write = [&](const std::string& text) {
+    std::ofstream(data / "patients.csv") << text;
+    return find_fundus(data.path(), "plain", Part::train);
+  };
+  const auto patients = [](const std::vector<FundusFiles>& files) {
+    return std::vector<int>{files[0].patient, files[1].patient, files[2].patient};
+  };
+  CHECK(patients(write("name,patient\na,7\nb.png,3\r\nc,7\n")) == std::vector<int>{7, 3, 7});
+  CHECK(patients(write("a,Smith\nb,Jones\nc,Smith\n")) == std::vector<int>{1, 2, 1});
+  check_names(error_of([&] { write("a,1\nb,1\n"); }),
+              {"c.png", (data / "patients.csv").string(), "got none"});
+  check_names(error_of([&] { write("a;1\n"); }), {"name,patient", "a;1"});
+}
+
+TEST_CASE("any two values are two classes, of 8 or 16 bits; a transparent layer is a mask") {
+  const TemporaryFolder data;
+  make_plain(data.path(), {1});
+  fs::remove(data / "labels/01.png");
+  const auto label = [&](const char* name, int channels, auto type, auto&& values_of) {
+    using Value = decltype(type);
+    std::vector<Value> values;
+    for (const auto on : pattern(1).on)
+      for (int c = 0; c < channels; ++c) values.push_back(static_cast<Value>(values_of(on != 0, c)));
+    make_file(data / "labels" / name, height, width, channels, values);
+    const auto read = read_fundus(find_fundus(data.path(), "plain", Part::train).at(0)).label;
+    fs::remove(data / "labels" / name);
+    return read;
+  };
+  const std::uint8_t byte = 0;
+  const std::uint16_t word = 0;
+  CHECK(label("01.png", 1, byte, [](bool on, int) { return on ? 1 : 0; }) == pattern(1));
+  CHECK(label("01.tif", 1, word, [](bool on, int) { return on ? 1 : 0; }) == pattern(1));
+  CHECK(label("01.png", 1, word, [](bool on, int) { return on ? 255 : 0; }) == pattern(1));
+  CHECK(label("01.png", 3, byte, [](bool on, int c) { return on && c == 0 ? 255 : 0; }) ==
+        pattern(1));  // red
+  CHECK(label("01.png", 1, byte, [](bool on, int) { return on ? 120 : 100; }) == pattern(1));
+  // white on white, where the layer is transparent; and green in a black layer that is
+  CHECK(label("01.png", 4, byte, [](bool on, int c) { return c == 3 && !on ? 0 : 255; }) == pattern(1));
+  CHECK(label("01.png", 4, byte, [](bool on, int c) { return on && (c == 1 || c == 3) ? 255 : 0; }) ==
+        pattern(1));
+  // one value everywhere: black and white are clear, nothing else is
+  CHECK(label("01.png", 1, byte, [](bool, int) { return 0; }).on == Bytes(height * width, 0));
+  CHECK(label("01.png", 1, byte, [](bool, int) { return 255; }).on == Bytes(height * width, 1));
+  check_names(error_of([&] { label("01.png", 1, byte, [](bool, int) { return 1; }); }),
+              {(data / "labels/01.png").string(), "(1, 1, 1) everywhere"});
+}
+
+TEST_CASE("a label that is empty or nearly full is odd") {
+  Fundus fundus{.name = "7",
+                .patient = 7,
+                .image = picture(1),
+                .label = pattern(1),
+                .field_of_view = {height, width, Bytes(height * width, 1)},
+                .second = {}};
+  fundus.label.on.assign(height * width, 0);
+  std::fill_n(fundus.label.on.begin(), height * width / 2, 1);
+  CHECK(oddness(fundus).empty());
+  CHECK(has_vessels(fundus));
+  fundus.label.on.assign(height * width, 0);
+  CHECK_FALSE(has_vessels(fundus));
+  check_names(oddness(fundus), {"label of 7", "no vessel"});
+  fundus.label.on.assign(height * width, 1);
+  check_names(oddness(fundus), {"label of 7", "more vessel than background", "inverted?"});
 }
 
 TEST_CASE("plain reads masks and second labels where they are, and wants them complete") {
@@ -244,7 +356,7 @@ TEST_CASE("CHASE_DB1 in one folder: the field of view is the bright disc") {
   fs::remove(data / "Image_04L.jpg");
   store(data / "picture5.jpg", image);
   check_names(error_of([&] { find_fundus(data.path(), "chase", Part::train); }),
-              {(data / "picture5.jpg").string(), "L or R"});
+              {"no label for " + (data / "picture5.jpg").string()});
 }
 
 TEST_CASE("what does not fit together is an error that names the file") {
@@ -260,8 +372,9 @@ TEST_CASE("what does not fit together is an error that names the file") {
                 {"plain, drive or chase", "stare"});
     check_names(error_of([&] { find_fundus(data / "labels", "plain", Part::train); }),
                 {"'images'", (data / "labels").string()});
-    check_names(error_of([&] { find_fundus(data / "images", "chase", Part::train); }),
-                {"L or R", (data / "images/01.png").string()});
+    check_names(
+        error_of([&] { find_fundus(data / "images", "chase", Part::train); }),
+        {"no label for " + (data / "images/01.png").string(), (data / "images/01_1stHO.png").string()});
   }
   SUBCASE("an image without a label") {
     store(data / "images/3.png", picture(3));
@@ -281,13 +394,6 @@ TEST_CASE("what does not fit together is an error that names the file") {
     store(data / "labels/2b.png", pattern(3));
     check_names(error_of(find), {(data / "labels/02.png").string(), (data / "labels/2b.png").string()});
   }
-  SUBCASE("names without a number, or with too large a one") {
-    store(data / "images/eye.png", picture(3));
-    check_names(error_of(find), {"a number", (data / "images/eye.png").string()});
-    fs::remove(data / "images/eye.png");
-    store(data / "images/20240131123456.png", picture(3));
-    check_names(error_of(find), {"too large", (data / "images/20240131123456.png").string()});
-  }
   SUBCASE("another size") {
     store(data / "labels/02.png", pattern(2, height, width + 1));
     check_names(error_of([&] { read_fundus(find().at(1)); }),
@@ -299,7 +405,9 @@ TEST_CASE("what does not fit together is an error that names the file") {
   }
 }
 
-TEST_CASE("a label is black and white within 64 levels; else the error names the file and the value") {
+TEST_CASE(
+    "a label of many values is black and white within 64 levels; else the error names the file and the "
+    "value") {
   const TemporaryFolder data;
   make_plain(data.path(), {1});
   const auto read = [&] { return read_fundus(find_fundus(data.path(), "plain", Part::train).at(0)); };
@@ -310,6 +418,7 @@ TEST_CASE("a label is black and white within 64 levels; else the error names the
         const auto& colour = on ? white : black;
         image.rgb.insert(image.rgb.end(), colour.begin(), colour.end());
       }
+      std::fill_n(image.rgb.begin(), 3, pattern(1).on[0] ? 254 : 1);  // a third value
       return image;
     }());
   };

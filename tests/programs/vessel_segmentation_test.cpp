@@ -321,5 +321,88 @@ TEST_CASE("a checkpoint of another program is refused by its architecture") {
   cnf::io::write_safetensors(folder / "foreign.safetensors", foreign);
   const auto done = run(vessel_evaluation(folder / "foreign.safetensors", trained_vessels().data));
   CHECK(done.status == 2);
-  CHECK(contains(done.err, "expected an architecture of this program, got FactorisedLogistic<...>"));
+  CHECK(contains(done.err,
+                 "expected a model of vessel_segmentation, got the architecture FactorisedLogistic<...>"));
+}
+
+TEST_CASE(
+    "without --out the masks of each photograph lie in a folder beside it, and nothing is overwritten") {
+  const TemporaryFolder folder;
+  const auto& t = trained_vessels();
+  std::vector<std::string> inputs;
+  for (const int number : {1, 2}) {
+    inputs.push_back(folder / (std::to_string(number) + ".eye.png"));
+    support::write_image(inputs.back(),
+                         vessel_segmentation::synthesize({.height = 40, .width = 44}, number).image);
+  }
+  Arguments all{"sample", "--checkpoint", t.cnf, "--count", "2", "--threads", "1", "--input"};
+  all.insert(all.end(), inputs.begin(), inputs.end());
+  for (const std::string ending : {"-vessels", "-vessels.2"}) {
+    const auto done = run(vessel_segmentation_command(all));
+    REQUIRE_MESSAGE(done.status == 0, done.err);
+    for (const auto& input : inputs) {
+      const auto out = fs::path(input).replace_extension().string() + ending;
+      CHECK(names_in(out) ==
+            std::set<std::string>{"mean.png", "sample-1.png", "sample-2.png", "uncertainty.png"});
+    }
+  }
+  all.insert(all.end(), {"--out", folder / "one"});
+  const auto mixed = run(vessel_segmentation_command(all));
+  CHECK(mixed.status == 2);
+  CHECK(contains(mixed.err, "expected one --input for --out, got 2"));
+}
+
+TEST_CASE("a photograph is segmented at the size of eye that the model learnt from, or as told") {
+  const TemporaryFolder folder;
+  const auto& t = trained_vessels();
+  const auto large = vessel_segmentation::synthesize({.height = 192, .width = 176, .seed = 3}, 1);
+  support::write_image(folder / "large.png", large.image);
+  const auto sample = [&](const Arguments& more) {
+    const auto done =
+        run(vessel_segmentation_command({"sample", "--checkpoint", t.cnf, "--input", folder / "large.png",
+                                         "--out", folder / "out", "--count", "1", "--threads", "1"},
+                                        more));
+    REQUIRE_MESSAGE(done.status == 0, done.err);
+    CHECK(support::read_image(folder / "out" / "mean.png").height == 192);
+    return done.out;
+  };
+  // four times the training's 48x44
+  const auto line = sample({});
+  const auto at = line.find("segmented at ");
+  REQUIRE(at != std::string::npos);
+  const int width = std::stoi(line.substr(at + 13));
+  CHECK(width >= 40);
+  CHECK(width <= 48);
+  CHECK(contains(sample({"--scale", "0.5"}), "176x192, segmented at 88x96"));
+}
+
+TEST_CASE(
+    "an image without vessels is told and left out of recall, not of the rest; a bad one ends it, or is left "
+    "out") {
+  const TemporaryFolder folder;
+  const auto& t = trained_vessels();
+  const auto data = folder / "data";
+  fs::copy(t.data, data, fs::copy_options::recursive);
+  const auto first = *names_in(data / "images").begin();
+  const auto label = fs::path(first).stem().string() + ".png";
+  REQUIRE(fs::exists(data / "labels" / label));
+  const auto image = support::read_image(data / "labels" / label);
+  support::write_image(data / "labels" / label, support::Image{image.height, image.width,
+                                                               std::vector<std::uint8_t>(image.rgb.size())});
+  const auto done = run(vessel_evaluation(t.cnf, data, {"--json", folder / "empty.json"}));
+  REQUIRE_MESSAGE(done.status == 0, done.err);
+  CHECK(contains(done.out, "has no vessel in the field of view"));
+  const auto json = nlohmann::json::parse(content(folder / "empty.json"));
+  CHECK(json["images"] == 5);
+  CHECK(json["f_max_per_image"].get<double>() <= 1);
+
+  write_text(data / "images" / first, "no image");
+  const auto refused = run(vessel_evaluation(t.cnf, data));
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.err, "1 of 5 images can't be used (--skip-bad goes on without them): "));
+  CHECK(contains(refused.err, first));
+  const auto skipped = run(vessel_evaluation(t.cnf, data, {"--skip-bad", "--json", folder / "skipped.json"}));
+  REQUIRE_MESSAGE(skipped.status == 0, skipped.err);
+  CHECK(contains(skipped.out, "left out: 1 of 5 images"));
+  CHECK(nlohmann::json::parse(content(folder / "skipped.json"))["images"] == 4);
 }

@@ -2,11 +2,16 @@
 // LZW compression but without a predictor. Neither compresses: the dictionary is cleared before it is used.
 #pragma once
 
+#include <OpenImageIO/imageio.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <string_view>
 #include <vector>
+
+#include "support/doctest.hpp"
 
 namespace image_files_detail {
 
@@ -62,8 +67,9 @@ inline std::vector<std::uint8_t> gif_bytes(int height, int width,
   return file;
 }
 
-/// 8-bit RGB in one strip.
-inline std::vector<std::uint8_t> lzw_tiff_bytes(int height, int width, const std::vector<std::uint8_t>& rgb) {
+/// 8-bit numbers in one strip, three a pixel; `kind` is the PhotometricInterpretation: 2 for RGB, 8 for L*a*b*.
+inline std::vector<std::uint8_t> lzw_tiff_bytes(int height, int width, const std::vector<std::uint8_t>& rgb,
+                                                std::uint32_t kind = 2) {
   using namespace image_files_detail;
   constexpr std::uint32_t clear = 256, end = 257;  // all codes have 9 bits as long as the dictionary is small
   Bytes strip;
@@ -91,14 +97,14 @@ inline std::vector<std::uint8_t> lzw_tiff_bytes(int height, int width, const std
   append(file, 0, 1);
   append(file, 8, 4);
   append(file, entries, 2);
-  for (const Entry& e : {Entry{256, long_type, 1, static_cast<std::uint32_t>(width)},
-                         Entry{257, long_type, 1, static_cast<std::uint32_t>(height)},
-                         Entry{258, short_type, 3, depths_at},  // bits per sample
-                         Entry{259, short_type, 1, 5},          // LZW
-                         Entry{262, short_type, 1, 2},          // RGB
-                         Entry{273, long_type, 1, strip_at}, Entry{277, short_type, 1, 3},
-                         Entry{278, long_type, 1, static_cast<std::uint32_t>(height)},
-                         Entry{279, long_type, 1, static_cast<std::uint32_t>(strip.size())}}) {
+  for (const Entry& e :
+       {Entry{256, long_type, 1, static_cast<std::uint32_t>(width)},
+        Entry{257, long_type, 1, static_cast<std::uint32_t>(height)},
+        Entry{258, short_type, 3, depths_at},  // bits per sample
+        Entry{259, short_type, 1, 5},          // LZW
+        Entry{262, short_type, 1, kind}, Entry{273, long_type, 1, strip_at}, Entry{277, short_type, 1, 3},
+        Entry{278, long_type, 1, static_cast<std::uint32_t>(height)},
+        Entry{279, long_type, 1, static_cast<std::uint32_t>(strip.size())}}) {
     append(file, e.tag, 2);
     append(file, e.type, 2);
     append(file, e.count, 4);
@@ -108,4 +114,25 @@ inline std::vector<std::uint8_t> lzw_tiff_bytes(int height, int width, const std
   for (int i = 0; i < 3; ++i) append(file, 8, 2);
   file.insert(file.end(), strip.begin(), strip.end());
   return file;
+}
+
+/// A file of any channel count and depth, written by the image library itself.
+template <class Value>
+std::filesystem::path make_file(const std::filesystem::path& path, int height, int width, int channels,
+                                const std::vector<Value>& values, int orientation = 1,
+                                bool associated_alpha = false,
+                                const std::vector<std::uint8_t>& profile = {}) {
+  OIIO::ImageSpec spec(width, height, channels, OIIO::BaseTypeFromC<Value>::value);
+  if (channels == 2 || channels == 4) spec.alpha_channel = channels - 1;
+  if (!associated_alpha) spec.attribute("oiio:UnassociatedAlpha", 1);
+  if (orientation != 1) spec.attribute("Orientation", orientation);
+  if (!profile.empty())
+    spec.attribute("ICCProfile", OIIO::TypeDesc(OIIO::TypeDesc::UINT8, int(profile.size())), profile.data());
+  const auto out = OIIO::ImageOutput::create(path.string());
+  REQUIRE(out);
+  REQUIRE(out->open(path.string(), spec));
+  REQUIRE(out->write_image(OIIO::BaseTypeFromC<Value>::value, values.data()));
+  REQUIRE(out->close());
+  (void)out->geterror();
+  return path;
 }

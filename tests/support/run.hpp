@@ -27,6 +27,7 @@ struct Finished {
 struct RunOptions {
   rlim_t largest_file = RLIM_INFINITY;  // bytes, as after `ulimit -f`: a disk that is full
   std::vector<std::pair<std::string, std::string>> environment = {};  // beside that of the test
+  rlim_t largest_memory = RLIM_INFINITY;                              // bytes of address space
 };
 
 class Process {
@@ -45,6 +46,8 @@ class Process {
       ::dup2(pipes[1][1], STDERR_FILENO);
       const rlimit limit{options.largest_file, RLIM_INFINITY};
       if (options.largest_file != RLIM_INFINITY) ::setrlimit(RLIMIT_FSIZE, &limit);
+      const rlimit memory{options.largest_memory, RLIM_INFINITY};
+      if (options.largest_memory != RLIM_INFINITY) ::setrlimit(RLIMIT_AS, &memory);
       for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
       ::execv(argv[0], argv.data());
       ::_exit(127);

@@ -2,9 +2,18 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
+#include "cnf/core/error.hpp"
+
 namespace cnf {
+
+/// Throws unless there are as many as sizes say.
+inline void expect_numbers(long expected, long got) {
+  if (expected != got)
+    throw Error("expected " + std::to_string(expected) + " numbers, got " + std::to_string(got));
+}
 
 struct HostNumbers {
   const std::vector<double>& values;

@@ -7,6 +7,11 @@
 
 #include <stdexcept>
 
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+#error \
+    "cnf: expected arithmetic that knows NaN and infinity, by which a flow that breaks is told, got -ffinite-math-only (of -ffast-math or -Ofast): add -fno-finite-math-only"
+#endif
+
 namespace cnf {
 
 struct Error : std::runtime_error {

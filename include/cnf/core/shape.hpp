@@ -10,6 +10,7 @@
 // device are never in a type.
 #pragma once
 
+#include <array>
 #include <string>
 
 namespace cnf {
@@ -69,6 +70,13 @@ using with_channels = Shape<Channels, S::height, S::width>;
 /// S for a target of Height x Width: dynamic extents become fixed.
 template <class S, int Height, int Width>
 using resolved = Shape<S::channels, int(resolve(S::height, Height)), int(resolve(S::width, Width))>;
+
+/// "(2, 3, 32, 32)".
+inline std::string sizes_text(const std::array<long, 4>& sizes) {
+  std::string text = "(";
+  for (const long size : sizes) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + ")";
+}
 
 /// "3x32x32", "3xHxW", "12xH/2xW/2".
 template <class S>

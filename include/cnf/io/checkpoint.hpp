@@ -8,10 +8,13 @@
 //
 // Extra tensors, such as an optimiser's state, are named with a colon (`adam:flow.0.bias`), which no parameter has;
 // load_extras reads them. Loading compares the architecture before any number is read, then names, shapes and dtypes;
-// what does not match, or can't be read, is one Error, and the model is unchanged.
+// what does not match, or can't be read, is one Error, and the model is unchanged. So are numbers that are not finite, in
+// both directions, unless NonFinite::kept asks for them.
 #pragma once
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -25,6 +28,9 @@
 #include "cnf/version.hpp"
 
 namespace cnf::io {
+
+/// Parameters that are NaN or infinite: a model that broke.
+enum class NonFinite { refused, kept };
 
 /// Numbers as a tensor of a dtype, f32, f64 or bf16, and back.
 inline HostTensor encode_tensor(const std::vector<double>& values, std::vector<std::int64_t> shape,
@@ -49,6 +55,14 @@ inline HostTensor encode_tensor(const std::vector<double>& values, std::vector<s
 }
 
 namespace detail {
+
+template <class T>
+void check_finite(const std::string& action, const std::string& name, const T* values, long count,
+                  NonFinite nonfinite) {
+  if (nonfinite == NonFinite::refused &&
+      !std::all_of(values, values + count, [](T v) { return std::isfinite(v); }))
+    throw Error(action + ": expected finite numbers in tensor \"" + name + "\", got others");
+}
 
 inline void check_decodes(DType dtype, const std::string& name) {
   if (dtype != DType::f64 && dtype != DType::f32 && dtype != DType::bf16)
@@ -76,16 +90,20 @@ void decode(DType dtype, std::span<const std::byte> bytes, T* to) {
 struct StoredNumbers {
   const SafetensorsReader& reader;
   const Place& place;
+  NonFinite nonfinite;
 
   template <class T>
   void operator()(long first, long count, T* to) const {
     const auto width = dtype_bytes(place.dtype);
     const auto begin = std::uint64_t(first) * width;
-    if (place.dtype == (sizeof(T) == 8 ? DType::f64 : DType::f32))
-      return reader.read(place, begin, std::as_writable_bytes(std::span(to, std::size_t(count))));
-    std::vector<std::byte> bytes(std::size_t(count) * width);
-    reader.read(place, begin, bytes);
-    decode(place.dtype, bytes, to);
+    if (place.dtype == (sizeof(T) == 8 ? DType::f64 : DType::f32)) {
+      reader.read(place, begin, std::as_writable_bytes(std::span(to, std::size_t(count))));
+    } else {
+      std::vector<std::byte> bytes(std::size_t(count) * width);
+      reader.read(place, begin, bytes);
+      decode(place.dtype, bytes, to);
+    }
+    check_finite("cannot load " + reader.path().string(), place.name, to, count, nonfinite);
   }
 };
 
@@ -126,14 +144,17 @@ inline std::string architecture_of(const std::filesystem::path& path) {
 /// `dtype`: of the stored numbers, where it is not the model's own; bf16 makes a file of half the size, to hand on.
 template <class Spec, class B>
 void save_checkpoint(const std::filesystem::path& path, const Model<Spec, B>& model,
-                     CheckpointExtras extras = {}, std::optional<DType> dtype = {}) {
+                     CheckpointExtras extras = {}, std::optional<DType> dtype = {},
+                     NonFinite nonfinite = NonFinite::refused) {
   Safetensors file{std::move(extras.metadata), std::move(extras.tensors)};
   file.metadata["architecture"] = describe<Spec>();
   file.metadata["cnf"] = CNF_VERSION;
   B::for_each_parameter(model, [&](const std::string& name, const typename B::Parameter& p) {
     const auto sizes = B::sizes(p);
-    file.tensors[name] =
-        encode_tensor(B::to_host(p), {sizes.begin(), sizes.end()}, dtype.value_or(B::dtype(p)));
+    const auto values = B::to_host(p);
+    detail::check_finite("cannot write " + path.string(), name, values.data(), long(values.size()),
+                         nonfinite);
+    file.tensors[name] = encode_tensor(values, {sizes.begin(), sizes.end()}, dtype.value_or(B::dtype(p)));
   });
   write_safetensors(path, file);
 }
@@ -149,7 +170,8 @@ inline CheckpointExtras load_extras(const std::filesystem::path& path) {
 
 /// Extra tensors are not read: load_extras.
 template <class Spec, class B>
-void load_checkpoint(const SafetensorsReader& file, Model<Spec, B>& model) {
+void load_checkpoint(const SafetensorsReader& file, Model<Spec, B>& model,
+                     NonFinite nonfinite = NonFinite::refused) {
   const auto fail = [&](const std::string& why) {
     throw Error("cannot load " + file.path().string() + ": " + why);
   };
@@ -181,12 +203,13 @@ void load_checkpoint(const SafetensorsReader& file, Model<Spec, B>& model) {
   std::vector<std::pair<typename B::Parameter, typename B::Numbers>> loaded;
   for (const Place& place : file.places())
     if (const auto p = parameters.find(place.name); p != parameters.end())
-      loaded.emplace_back(p->second, B::numbers(p->second, detail::StoredNumbers{file, place}));
+      loaded.emplace_back(p->second, B::numbers(p->second, detail::StoredNumbers{file, place, nonfinite}));
   for (auto& [parameter, numbers] : loaded) B::assign(parameter, std::move(numbers));
 }
 template <class Spec, class B>
-void load_checkpoint(const std::filesystem::path& path, Model<Spec, B>& model) {
-  load_checkpoint(SafetensorsReader(path), model);
+void load_checkpoint(const std::filesystem::path& path, Model<Spec, B>& model,
+                     NonFinite nonfinite = NonFinite::refused) {
+  load_checkpoint(SafetensorsReader(path), model, nonfinite);
 }
 
 }  // namespace cnf::io

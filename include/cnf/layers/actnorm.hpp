@@ -79,6 +79,8 @@ struct ActNorm {
       if (is_initialised()) return;
       if (!B::training(*mode))
         throw Error("ActNorm: expected to be initialised by a training batch before use, got none");
+      if (!B::all_finite(x.data))
+        throw Error("ActNorm: expected finite numbers in the batch that initialises it, got others");
       B::set_normalising(log_scale, bias, x.data, floor);
       B::set(initialised, 1);
     }

@@ -7,10 +7,11 @@
 //   p.bits_per_dim(y, {.draws = 16});                           importance-weighted: nearer to the truth
 //   p.sample({.count = 100, .temperature = 0.8, .seed = 1});    (N * 100, C, H, W), input by input
 //   auto z = p.encode(y);   p.decode(z);                        typed latents, one per level
+//   auto other = clone(model);   copy_parameters(model, other); models of their own
 //
 // x: (N, C, h, w) real. y: (N, C, H, W), of real numbers, or, with a discrete likelihood, of integers 0 ..
 // 2^bits - 1 in any dtype; samples come in the same alphabet. Sizes that the flow can't divide are padded
-// with zeros right and below, and cropped; the likelihood of a padded target is that of target and padding
+// right and below with their last column and row, and cropped; the likelihood of a padded target is that of target and padding
 // together: of a discrete target never above its own (a density has no such order). Wrong sizes: Error with
 // expected and given. The same seed gives the same samples for any batch size, thread count, device and
 // backend (up to rounding): see core/noise.hpp.
@@ -18,6 +19,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numbers>
 #include <string>
 #include <vector>
@@ -76,6 +78,26 @@ struct FiniteWatch {
 }  // namespace detail
 
 template <class Spec, class B>
+class Model;
+
+/// The parameters of one model to another of the same spec, on whatever backend and in whatever precision.
+template <class Spec, class From, class To>
+void copy_parameters(const Model<Spec, From>& from, Model<Spec, To>& to) {
+  std::map<std::string, typename To::Parameter> there;
+  To::for_each_parameter(
+      to, [&](const std::string& name, const typename To::Parameter& p) { there.emplace(name, p); });
+  From::for_each_parameter(from, [&](const std::string& name, const typename From::Parameter& p) {
+    To::assign(there.at(name), From::to_host(p));
+  });
+}
+
+/// A model of its own with the same parameters, options and mode, where they were made.
+template <class Spec, class B>
+Model<Spec, B> clone(const Model<Spec, B>& model) {
+  return Model<Spec, B>(typename Model<Spec, B>::Clone{model});
+}
+
+template <class Spec, class B>
 class Model : public B::Module {
   static_assert(Spec::check());
 
@@ -94,10 +116,17 @@ class Model : public B::Module {
     bool blank = false;  // all parameters 0, for a checkpoint to fill: nothing is drawn, so it starts fast
     long tile = 0;  // side of the tiles in which large images run, pixels; 0: chosen to fit (core/tiles.hpp)
     typename B::Placement placement{};
+
+    Options but_blank() const {
+      auto options = *this;
+      options.blank = true;
+      return options;
+    }
   };
 
   explicit Model(const Options& options = {})
-      : bound_(Scope<B>(*this, options.seed, B::networks(options.placement))
+      : options_(options),
+        bound_(Scope<B>(*this, options.seed, B::networks(options.placement))
                    .rebuilt(options.reversible)
                    .tiled(options.tile)
                    .blank(options.blank)) {
@@ -109,6 +138,14 @@ class Model : public B::Module {
   }
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
+  /// What clone() makes.
+  struct Clone {
+    const Model& of;
+  };
+  explicit Model(Clone clone) : Model(clone.of.options_.but_blank()) {
+    copy_parameters(clone.of, *this);
+    if constexpr (requires { this->train(clone.of.is_training()); }) this->train(clone.of.is_training());
+  }
 
   /// Height and width of targets are padded to multiples of this.
   static constexpr int divisor = Spec::divisor;
@@ -164,6 +201,7 @@ class Model : public B::Module {
       if (n == 0 || n % samples_ != 0)
         throw Error("decode: expected latents of " + std::to_string(samples_) +
                     " samples or a multiple, got " + std::to_string(n));
+      expect_sizes(z, n, typename Spec::latents{});
       for (auto& latent : z.data) latent = B::like(std::move(latent), model_->anchor_);
       const auto y = model_->bound_.decode(std::move(z), maps_for(n));
       if (B::height(y.data) == height_ && B::width(y.data) == width_) return y.data;
@@ -251,10 +289,21 @@ class Model : public B::Module {
           B::channels(y) != Target::channels)
         throw Error("expected a target of (" + std::to_string(samples_) + " or a multiple, " +
                     std::to_string(Target::channels) + ", " + std::to_string(height_) + ", " +
-                    std::to_string(width_) + "), got (" + std::to_string(n) + ", " +
-                    std::to_string(B::channels(y)) + ", " + std::to_string(h) + ", " + std::to_string(w) +
-                    ")");
+                    std::to_string(width_) + "), got " + sizes_text(sizes_of<B>(y)));
       return Batch<B, Target>(Model::padded(B::like(y, model_->anchor_), padded_height_, padded_width_));
+    }
+
+    template <class... S>
+    void expect_sizes(const LatentMaps& z, long count, Latents<S...>) const {
+      [[maybe_unused]] std::size_t level = 0;
+      [[maybe_unused]] const auto expect = [&](const std::array<long, 4>& sizes) {
+        if (const auto got = sizes_of<B>(z.data[level]); got != sizes)
+          throw Error("decode: expected latents " + std::to_string(level) + " of " + sizes_text(sizes) +
+                      ", got " + sizes_text(got));
+        ++level;
+      };
+      (expect({count, S::channels, resolve(S::height, padded_height_), resolve(S::width, padded_width_)}),
+       ...);
     }
 
     template <class... S>
@@ -276,9 +325,7 @@ class Model : public B::Module {
     const long h = target_extent(Target::height, Input::height, B::height(x)),
                w = target_extent(Target::width, Input::width, B::width(x));
     if (B::channels(x) != Input::channels || B::samples(x) < 1 || h < 1 || w < 1)
-      throw Error("expected an input of " + shape_text<Input>() + ", got (" + std::to_string(B::samples(x)) +
-                  ", " + std::to_string(B::channels(x)) + ", " + std::to_string(B::height(x)) + ", " +
-                  std::to_string(B::width(x)) + ")");
+      throw Error("expected an input of " + shape_text<Input>() + ", got " + sizes_text(sizes_of<B>(x)));
     const long ph = is_fixed(Target::height) ? h : rounded_up(h),
                pw = is_fixed(Target::width) ? w : rounded_up(w);
     const Batch<B, Input> input(padded(B::like(x, anchor_), input_extent(Input::height, ph, B::height(x)),
@@ -304,6 +351,7 @@ class Model : public B::Module {
     return B::height(t) == height && B::width(t) == width ? t : B::pad(t, height, width);
   }
 
+  Options options_;
   typename Spec::template Bound<B> bound_;
   typename B::Parameter anchor_{};
   bool anchored_ = false;

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "cnf/io/checkpoint.hpp"
+#include "cnf/io/file_lock.hpp"
 #include "cnf/training/interrupt.hpp"
 #include "cnf/training/prefetch.hpp"
 #include "cnf/training/progress.hpp"
@@ -92,8 +93,16 @@ TrainingHooks hooks(libtorch::Model<Spec>& model, const std::filesystem::path& c
               }};
 }
 
-/// Creates the folder of a training and returns the path of its checkpoint; refuses to overwrite an earlier training, or to
-/// resume none.
+namespace detail {
+
+inline io::FileLock lock_folder(const std::filesystem::path& folder) {
+  return {folder / ".cnf-training.lock", folder.string()};
+}
+
+}  // namespace detail
+
+/// Creates the folder of a training and returns the path of its checkpoint; refuses to overwrite an earlier training, to
+/// resume none, and a folder in which another process is training.
 inline std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resume = false) {
   std::error_code error;
   std::filesystem::create_directories(out, error);
@@ -103,6 +112,8 @@ inline std::filesystem::path prepare_folder(const std::filesystem::path& out, bo
   if (exists && !resume)
     throw Error(checkpoint.string() + " exists: give --resume to go on with it, or another --out");
   if (!exists && resume) throw Error("nothing to resume: " + checkpoint.string() + " does not exist");
+  const auto lock = detail::lock_folder(out);
+  io::expect_writable(checkpoint);
   return checkpoint;
 }
 
@@ -113,7 +124,8 @@ class Training {
  public:
   Training(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
            const io::CheckpointExtras& resumed)
-      : module_(module),
+      : lock_(lock_folder(options.folder)),
+        module_(module),
         options_(options),
         hooks_(hooks),
         step_(module, step_options(options), hooks.loss),
@@ -127,6 +139,12 @@ class Training {
   }
 
   void run() {
+    const bool is_late = options_.time_limit > 0 && elapsed_before_ >= options_.time_limit;
+    if (taken_ > 0 && (taken_ >= options_.steps || is_late)) {
+      progress_.end(printed("nothing left to do: %ld steps of %ld are taken, in %s", long(taken_),
+                            long(options_.steps), duration(elapsed_before_).c_str()));
+      return;
+    }
     const InterruptWatch watch;
     module_.train();
     // validation: every tenth of the budget, and no oftener than every 100 steps
@@ -215,7 +233,9 @@ class Training {
   [[noreturn]] void fail(std::int64_t step, bool in_gradient) {
     const auto batch = batches_.again(step);
     std::string where;
-    if (in_gradient) {
+    if (!at::isfinite(batch.x).all().item<bool>()) {
+      where = "the batch: x itself is not finite";
+    } else if (in_gradient) {
       step_.repeat(batch, step);
       where = step_.adam().first_bad_gradient();
     } else {
@@ -255,6 +275,7 @@ class Training {
     saved_ = read_ = Clock::now();
   }
 
+  io::FileLock lock_;
   torch::nn::Module& module_;
   const TrainingOptions& options_;
   const TrainingHooks& hooks_;

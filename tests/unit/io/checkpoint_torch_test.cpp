@@ -315,3 +315,33 @@ TEST_CASE_FIXTURE(Fixture, "what a program adds comes back beside the model, on 
   CHECK(cnf::io::load_extras(path).tensors.empty());
   CHECK(folder.entries() == 1);
 }
+
+TEST_CASE_FIXTURE(Fixture,
+                  "parameters that are not finite are neither written nor read, unless they are asked for") {
+  using cnf::io::NonFinite;
+  const auto path = folder / "broken.safetensors";
+  TorchModel broken({.seed = 5});
+  {
+    const at::NoGradGuard no_grad;
+    broken.named_parameters()["flow.1.0.2.net.conv2.bias"][1] = not_a_number;
+  }
+  CHECK(error_of([&] { cnf::io::save_checkpoint(path, broken); }) ==
+        "cannot write " + path.string() +
+            ": expected finite numbers in tensor \"flow.1.0.2.net.conv2.bias\", got others");
+  CHECK_FALSE(std::filesystem::exists(path));
+
+  cnf::io::save_checkpoint(path, broken, {}, {}, NonFinite::kept);
+  const auto refuses = [&](auto& model) {
+    const auto before = numbers_of(model);
+    CHECK(error_of([&] { cnf::io::load_checkpoint(path, model); }) ==
+          "cannot load " + path.string() +
+              ": expected finite numbers in tensor \"flow.1.0.2.net.conv2.bias\", got others");
+    CHECK(numbers_of(model) == before);
+    cnf::io::load_checkpoint(path, model, NonFinite::kept);
+    CHECK(std::isnan(numbers_of(model)["flow.1.0.2.net.conv2.bias"][1]));
+  };
+  TorchModel torch({.seed = 6});
+  refuses(torch);
+  EigenModel<double> eigen({.seed = 6});
+  refuses(eigen);
+}

@@ -54,6 +54,17 @@ TEST_CASE_FIXTURE(Fixture, "ActNorm: a constant channel is scaled by 1/floor at 
   CHECK(difference(layer.inverse(out.y, {}, {}).data, x) < 1e-10);
 }
 
+TEST_CASE_FIXTURE(Fixture, "ActNorm: a first batch that is not finite is an error, and the next one counts") {
+  auto x = random_tensor({8, 3, 4, 5}, 4);
+  const auto good = x.clone();
+  x[2][1][3][0] = std::nan("");
+  CHECK(error_of([&] { layer.forward(cnf::Batch<B, S>(x), {}); }) ==
+        "ActNorm: expected finite numbers in the batch that initialises it, got others");
+  CHECK_FALSE(layer.is_initialised());
+  const auto y = layer.forward(cnf::Batch<B, S>(good), {}).y.data;
+  CHECK(difference(per_channel(y).mean(1), at::zeros({3}, at::kDouble)) < 1e-12);
+}
+
 TEST_CASE_FIXTURE(Fixture, "ActNorm: use before initialisation is an error") {
   const auto x = random_batch<S>(2, 3);
   CHECK(error_of([&] { layer.inverse(x, {}, {}); }).find("initialised before its inverse") !=

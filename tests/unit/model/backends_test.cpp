@@ -12,7 +12,8 @@ using namespace cnf;
 using Net = ConvNet<6>;
 using AllLayers =
     Sequential<Residual, Squeeze, Repeat<2, Sequential<ActNorm, InvConv1x1, AffineCoupling<Net>>>,
-               Permute<3, 0, 2, 1, 5, 4, 7, 6, 11, 9, 10, 8>, AffineCoupling<Net, SigmoidScale>, Split,
+               Permute<3, 0, 2, 1, 5, 4, 7, 6, 11, 9, 10, 8>, AffineCoupling<ResidualNet<6>, SigmoidScale>,
+               Split,
                Sequential<Squeeze, ActNorm, InvConv1x1Plu, AdditiveCoupling<Net>, Reverse,
                           AffineCoupling<Net, SoftplusScale>, AffineCoupling<Net, ExpScale>>,
                BasicSplit<ConvNet<4>>, Prior>;

@@ -116,18 +116,20 @@ TEST_CASE("in float, decode is off by one where dequantization came within round
   CHECK(off.mean().item<double>() < 1e-3);
 }
 
-TEST_CASE("padding is zeros right and below, likelihood included") {
+TEST_CASE("padding repeats the last column and row, likelihood included") {
   const Ready<models::Sr> ready;
   const auto p = ready.model.given(random_tensor({1, 3, 5, 7}, 12));
   const auto y = uniform_integers({1, 3, 9, 13}, 13);
-  const auto padded = at::constant_pad_nd(y, {0, 1, 0, 1});
+  const auto repeated = [](const at::Tensor& image, std::int64_t by) {
+    return at::replication_pad2d(image.to(at::kDouble), {0, by, 0, by});
+  };
+  const auto padded = repeated(y, 1);
   CHECK(difference(p.log_prob(y), p.log_prob(padded)) == 0);
 
   // x of 5x7 stands for the top left of an x of 6x8: that is what 10x14 padded to multiples of 4 is
   const auto x = random_tensor({1, 3, 5, 7}, 14);
-  const auto larger = ready.model.given(at::constant_pad_nd(x, {0, 1, 0, 1}));
-  CHECK(difference(ready.model.given(x).log_prob(y), larger.log_prob(at::constant_pad_nd(y, {0, 3, 0, 3}))) <
-        1e-9);
+  const auto larger = ready.model.given(repeated(x, 1));
+  CHECK(difference(ready.model.given(x).log_prob(y), larger.log_prob(repeated(y, 3))) < 1e-9);
   CHECK(decltype(ready.model)::divisor == 4);
   CHECK(libtorch::Model<models::Factorised>::divisor == 2);
 }
@@ -228,6 +230,34 @@ TEST_CASE("latents of another number of samples are an Error") {
   CHECK(error_of([&] {
           ready.model.given(at::zeros({2, 3, 2, 2})).decode(z);
         }) == "decode: expected latents of 2 samples or a multiple, got 3");
+}
+
+TEST_CASE("latents of another size are an Error that names both") {
+  const Ready<models::Sr> ready;
+  const auto p = ready.model.given(random_tensor({1, 3, 4, 4}, 25));
+  auto z = p.encode(uniform_integers({1, 3, 8, 8}, 26));
+  z.data[1] = z.data[1].narrow(2, 0, 1);
+  const auto sizes = z.data[1].sizes();
+  CHECK(error_of([&] { p.decode(z); }) == "decode: expected latents 1 of (1, " + std::to_string(sizes[1]) +
+                                              ", 2, 2), got (1, " + std::to_string(sizes[1]) + ", 1, 2)");
+}
+
+TEST_CASE("a clone is the same model with parameters of its own") {
+  Ready<models::Sr> ready;
+  ready.model.eval();
+  auto copy = clone(ready.model);
+  const auto x = random_tensor({1, 3, 4, 4}, 27), y = uniform_integers({1, 3, 8, 8}, 28);
+  const auto log_prob = [&](auto& model) { return model.given(x).log_prob(y).detach(); };
+  const auto before = log_prob(ready.model);
+  CHECK(difference(log_prob(copy), before) == 0);
+  CHECK_FALSE(copy.is_training());
+  CHECK((copy.parameters()[0].scalar_type() == ready.model.parameters()[0].scalar_type()));
+
+  testing::perturb<libtorch::Backend>(copy, 3, 0.1);
+  CHECK(difference(log_prob(ready.model), before) == 0);
+  CHECK(difference(log_prob(copy), before) > 1e-3);
+  copy_parameters(ready.model, copy);
+  CHECK(difference(log_prob(copy), before) == 0);
 }
 
 TEST_CASE("a flow may be one layer alone, and may have no parameters at all") {

@@ -15,7 +15,7 @@ using Eigen64 = eigen::Backend<double>;
 
 /// What runs in tiles at every place: an enlarged input, couplings of all kinds, a split, a prior.
 using Step = Sequential<ActNorm, InvConv1x1, AffineCoupling<ConvNet<8>>>;
-using Mixed = Sequential<Residual, Squeeze, Repeat<2, Step>, Split, Squeeze, AdditiveCoupling<ConvNet<6>>,
+using Mixed = Sequential<Residual, Squeeze, Repeat<2, Step>, Split, Squeeze, AdditiveCoupling<ResidualNet<6>>,
                          AffineCoupling<ConvNet<4>, SigmoidScale>, Prior>;
 template <class Dequantizer>
 using Sr = ConditionalFlow<models::Target, models::Input, Enlarged<Rrdb<1, 4, 8, 2>>, Mixed, Dequantizer>;
@@ -212,7 +212,7 @@ long reach(const Run& run, long pixels, long factor = 1) {
 }
 
 TEST_CASE_TEMPLATE("a network looks as far as it says", Net, ConvNet<8>, ConvNet<8, 1>, ConvNet<8, 5>,
-                   Projection<>, Projection<5>) {
+                   ResidualNet<8>, ResidualNet<8, 2>, Projection<>, Projection<5>) {
   using In = Shape<3, dynamic, dynamic>;
   using on = typename Net::template On<In, In, 4>;
   torch::nn::Module module;

@@ -282,6 +282,7 @@ struct Backend : Images<T> {
   /// From and to numbers in (sample, channel, row, column) order.
   template <class Like>
   static Tensor from_host(const std::vector<double>& values, const std::array<long, 4>& s, const Like&) {
+    expect_numbers(s[0] * s[1] * s[2] * s[3], long(values.size()));
     Tensor x(s[0], s[2], s[3], typename Tensor::Values(s[1], s[0] * s[2] * s[3]));
     auto& to = x.own();
     for (long n = 0; n < s[0]; ++n)
@@ -329,13 +330,16 @@ struct Backend : Images<T> {
   }
   static void assign(const Parameter& p, Numbers numbers) { p.assign(std::move(numbers)); }
   static void assign(const Parameter& p, const std::vector<double>& values) {
+    expect_numbers(count(p), long(values.size()));
     assign(p, numbers(p, HostNumbers{values}));
   }
   static std::vector<double> to_host(const Parameter& p) {
     if (p.is_weight()) return p.weight().to_host();
     return {p.values().begin(), p.values().end()};
   }
-  static std::vector<double> to_host(const PerSample& p) { return {p.values.begin(), p.values.end()}; }
+  static std::vector<double> to_host(const PerSample& p) {
+    return {p.values.data(), p.values.data() + p.values.size()};
+  }
 
   static Tensor like(Tensor x, const Parameter&) { return x; }
   static void place(Module&, const Placement&) {}

@@ -52,8 +52,13 @@ struct Images {
   }
 
   static Tensor pad(const Tensor& x, long height, long width) {
-    Tensor y(x.n, height, width, filled(x.channels(), x.n * height * width, 0));
-    paste(y, {0, 0, x.h, x.w}, x);
+    Tensor y(x.n, height, width, typename Tensor::Values(x.channels(), x.n * height * width));
+    T* to = y.own().data();
+    for (long n = 0; n < x.n; ++n)
+      for (long r = 0; r < height; ++r)
+        for (long c = 0; c < width; ++c)
+          to = std::copy_n(x.pixel((n * x.h + std::min(r, x.h - 1)) * x.w + std::min(c, x.w - 1)),
+                           x.channels(), to);
     return y;
   }
   static Tensor crop(const Tensor& x, long height, long width) { return window(x, {0, 0, height, width}); }

@@ -17,11 +17,16 @@
 #include "cnf/backend/eigen/parallel.hpp"
 #include "cnf/core/error.hpp"
 
+#ifdef EIGEN_NO_MALLOC
+#error \
+    "cnf: expected an Eigen that may allocate, got EIGEN_NO_MALLOC: tensors have sizes that only the run knows"
+#endif
+
 namespace cnf::eigen {
 
 template <class T>
 struct Tensor {
-  using Values = Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic>;
+  using Values = Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
 
   long n = 0, h = 0, w = 0;
 

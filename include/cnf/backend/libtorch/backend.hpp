@@ -252,6 +252,7 @@ struct Backend : Images {
   /// such numbers.
   static Tensor from_host(const std::vector<double>& values, const std::array<long, 4>& s,
                           const Tensor& like) {
+    expect_numbers(s[0] * s[1] * s[2] * s[3], long(values.size()));
     const auto host =
         at::from_blob(const_cast<double*>(values.data()), {s[0], s[1], s[2], s[3]}, at::kDouble);
     return host.to(like.defined() ? like.options() : at::TensorOptions(at::kFloat), /*non_blocking=*/false,
@@ -307,6 +308,7 @@ struct Backend : Images {
     p.copy_(numbers);
   }
   static void assign(const Parameter& p, const std::vector<double>& values) {
+    expect_numbers(long(p.numel()), long(values.size()));
     assign(p, numbers(p, HostNumbers{values}));
   }
 

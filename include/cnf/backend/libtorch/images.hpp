@@ -57,9 +57,9 @@ struct Images {
     return at::pixel_shuffle(conv2d(padded, weight, {}, 1, 0), 2).view({n, c, 2 * h, 2 * w});
   }
 
-  /// Zeros right and below up to height x width; and their removal.
+  /// The last column and row repeated, right and below, up to height x width; and their removal.
   static Tensor pad(const Tensor& x, long height, long width) {
-    return at::constant_pad_nd(x, {0, width - x.size(3), 0, height - x.size(2)});
+    return at::replication_pad2d(x, {0, width - x.size(3), 0, height - x.size(2)});
   }
   static Tensor crop(const Tensor& x, long height, long width) { return window(x, {0, 0, height, width}); }
   /// Every sample `count` times, in place: a, a, b, b.

@@ -19,8 +19,8 @@ using B = eigen::Backend<double>;
 using Net = ConvNet<6>;
 using Layers =
     Sequential<Residual, Squeeze, Repeat<2, Sequential<ActNorm, InvConv1x1, AffineCoupling<Net>>>,
-               Permute<3, 0, 2, 1, 5, 4, 7, 6, 11, 9, 10, 8>, AffineCoupling<Net, SigmoidScale>, Split,
-               Sequential<Squeeze, ActNorm, InvConv1x1Plu, AdditiveCoupling<Net>, Reverse>, Prior>;
+               Permute<3, 0, 2, 1, 5, 4, 7, 6, 11, 9, 10, 8>, AffineCoupling<ResidualNet<6>, SigmoidScale>,
+               Split, Sequential<Squeeze, ActNorm, InvConv1x1Plu, AdditiveCoupling<Net>, Reverse>, Prior>;
 template <class Dequantizer>
 using Photographs = ConditionalFlow<Shape<3, dynamic, dynamic>, Shape<3, dynamic / 2, dynamic / 2>,
                                     Enlarged<Rrdb<1, 3, 6, 2>>, Layers, Dequantizer>;

@@ -3,6 +3,7 @@
 
 #include "cnf/backend/eigen/backend.hpp"
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
 #include "support/random_tensor.hpp"
 
 namespace {
@@ -192,6 +193,13 @@ TEST_CASE("backends agree: space and depth, padding, repetition") {
       "crop", []<class B>(B, const T<B>& a) { return B::crop(a, 3, 5); }, x);
   same_tensor(
       "repeat", []<class B>(B, const T<B>& a) { return B::repeat_samples(a, 3); }, x);
+}
+
+TEST_CASE("numbers that are too few for the sizes are an Error") {
+  const std::vector<double> few(64);
+  const std::string text = "expected 192 numbers, got 64";
+  CHECK(error_of([&] { Torch::from_host(few, {1, 3, 8, 8}, at::Tensor()); }) == text);
+  CHECK(error_of([&] { Eigen64::from_host(few, {1, 3, 8, 8}, 0); }) == text);
 }
 
 TEST_CASE("backends agree: conv2d") {
