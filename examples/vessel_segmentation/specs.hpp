@@ -26,8 +26,9 @@ using Vgg = cnf::VggLike<32, 64, 64>;
 using Unet = cnf::UShaped<48, 64, 96>;
 
 /// L = 2, K steps a level, and the noise flow, on one scale, of NoiseK steps with the same couplings.
-template <int K, int NoiseK, template <class> class Coupling, class Net, class NoisePrior>
+template <int K, int NoiseK, template <class> class Coupling, class Net, class NoisePrior, int Margin = 0>
 struct TwoLevels {
+  static constexpr int margin = Margin;
   using Step = cnf::Sequential<cnf::InvConv1x1, Coupling<Net>>;
   using Level = cnf::Sequential<cnf::Squeeze, cnf::Repeat<K, Step>>;
   using Flow = cnf::Sequential<Level, cnf::Split, Level, cnf::Prior>;
@@ -39,11 +40,12 @@ template <class Net>
 using Affine = cnf::AffineCoupling<Net>;
 
 using PaperLevels = TwoLevels<2, 2, cnf::AdditiveCoupling, cnf::InstanceNormNet<32>, cnf::ConvNet<32>>;
-using AffineLevels = TwoLevels<6, 4, Affine, cnf::ResidualNet<32>, cnf::ResidualNet<32>>;
+using AffineLevels = TwoLevels<6, 4, Affine, cnf::ResidualNet<32>, cnf::ResidualNet<32>, 4>;
 
 template <class Levels, class Extractor>
-using Cnf = cnf::ConditionalFlow<Target, Input, Extractor, typename Levels::Flow,
-                                 cnf::Binary<typename Levels::Noise>>;
+using Cnf =
+    cnf::ConditionalFlow<Target, Input, Extractor, typename Levels::Flow,
+                         cnf::Binary<typename Levels::Noise, cnf::Distribution::normal, Levels::margin>>;
 template <class Levels, class Extractor>
 using CnfUniform = cnf::ConditionalFlow<Target, Input, Extractor, typename Levels::Flow, cnf::Uniform<1>>;
 template <class Extractor>

@@ -45,7 +45,8 @@ at::Tensor log_abs_jacobian(const Bound& bound, const at::Tensor& e, const Batch
 }  // namespace
 
 TEST_CASE_TEMPLATE("log_det is log|dv/de| less the base's log-density, by autograd", D, Binary<Noise>,
-                   Binary<Noise, Distribution::logistic>, Binary<Shift>) {
+                   Binary<Noise, Distribution::logistic>, Binary<Noise, Distribution::normal, 4>,
+                   Binary<Shift>) {
   const Fixture<D> f(2);
   const auto e = random_tensor({5, 1, 4, 4}, 4, 1.5);
   const at::Tensor log_base = D::describe().find("logistic") == std::string::npos
@@ -83,6 +84,13 @@ TEST_CASE_TEMPLATE("y comes back exactly, also in float and for noise far out", 
       CHECK(at::isfinite(d.v.data).all().template item<bool>());
       CHECK(f.bound.quantize(d.v).data.equal(y.data));
     }
+}
+
+TEST_CASE("a margin moves a new model's noise away from the boundary") {
+  const Fixture<Binary<Sequential<>, Distribution::normal, 4>> f(2);  // u = e + 4
+  const auto e = random_tensor({5, 1, 4, 4}, 6);
+  const auto v = f.bound.dequantize_with(e, f.y, f.features).v.data;
+  CHECK(difference(v, (2 * f.y.data - 1) * at::softplus(e + 4)) < 1e-12);
 }
 
 TEST_CASE("binary noise is inverted by the formula of the paper") {

@@ -121,7 +121,7 @@ TEST_CASE_TEMPLATE(
   const auto x = random_tensor({2, 3, 10, 13}, 11);
   const auto y = models::uniform_integers({2, 1, 10, 13}, 12, 2),
              bytes = models::uniform_integers({2, 1, 10, 13}, 12);
-  check_agreement<Vessels<UShaped<5, 6, 7>, Binary<MaskNoise>>, T>(x, y);
+  check_agreement<Vessels<UShaped<5, 6, 7>, Binary<MaskNoise, Distribution::normal, 2>>, T>(x, y);
   check_agreement<Vessels<VggLike<5, 6, 7>, Binary<MaskNoise, Distribution::logistic>>, T>(x, y);
   check_agreement<Vessels<VggLike<5, 6, 7, true>, Uniform<1>>, T>(x, y);
   check_agreement<Vessels<UShaped<5, 6, 7>, Variational<8, MaskNoise>>, T>(x, bytes);
