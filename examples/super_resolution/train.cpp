@@ -34,9 +34,11 @@ struct Images {
 
 Images divide(const Options& o) {
   const auto found = [&](const std::filesystem::path& folder) {
+    std::vector<std::filesystem::path> others;
+    auto paths = support::find_images(folder, &others);
+    if (!others.empty()) fmt::print("{}\n", support::left_out_text(folder, others));
     return support::usable(
-        support::find_images(folder), [&](const auto& path) { read_pair({.high = path}, o.patch); },
-        o.skip_bad);
+        std::move(paths), [&](const auto& path) { read_pair({.high = path}, o.patch); }, o.skip_bad);
   };
   Images images{.train = found(o.data), .held_out = {}};
   if (!o.validation.empty()) {

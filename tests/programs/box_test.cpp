@@ -1,6 +1,7 @@
 // The trained models that come with the programs: numbers that would change if a layer did.
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <array>
 
 #include "cnf/metrics/psnr.hpp"
@@ -66,6 +67,13 @@ Image logo() {
       image.rgb.insert(image.rgb.end(), colour.begin(), colour.end());
     }
   return image;
+}
+
+TEST_CASE("white stays white at the border of odd sizes") {
+  const auto low = Image{33, 33, std::vector<std::uint8_t>(33 * 33 * 3, 255)};
+  const auto high = sample(low, 0);
+  REQUIRE(high.width == 66);
+  CHECK(*std::min_element(high.rgb.begin(), high.rgb.end()) >= 250);
 }
 
 TEST_CASE(
