@@ -1,6 +1,8 @@
 #include "consistency.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 
 #include "cnf/metrics/psnr.hpp"
 #include "resize.hpp"

@@ -121,9 +121,10 @@ void run(const Options& o) {
   if (!o.output.empty() && o.input.size() > 1)
     throw cnf::Error("expected one --input for --output, got " + std::to_string(o.input.size()) +
                      ": without --output each photograph's enlargement is written beside it");
-  for (const auto& input : o.input)
-    for (int i = 1; i <= o.count; ++i)
-      support::expect_image_writable(numbered(output_for(o, input), i, o.count));
+  for (const auto& input : o.input) {
+    const auto output = output_for(o, input);
+    for (int i = 1; i <= o.count; ++i) support::expect_image_writable(numbered(output, i, o.count));
+  }
   const auto placement = support::place(o.computing);
   const auto model = open_model(o.checkpoint, placement, o.computing.tile);
   for (const auto& input : o.input) enlarge(*model, o, input, output_for(o, input), placement.device);

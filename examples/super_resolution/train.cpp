@@ -33,12 +33,11 @@ struct Images {
 };
 
 Images divide(const Options& o) {
-  const auto found = [&](const std::filesystem::path& folder) {
+  const auto found = [](const std::filesystem::path& folder) {
     std::vector<std::filesystem::path> others;
     auto paths = support::find_images(folder, &others);
     if (!others.empty()) fmt::print("{}\n", support::left_out_text(folder, others));
-    return support::usable(
-        std::move(paths), [&](const auto& path) { read_pair({.high = path}, o.patch); }, o.skip_bad);
+    return paths;
   };
   Images images{.train = found(o.data), .held_out = {}};
   if (!o.validation.empty()) {
@@ -57,9 +56,14 @@ Images divide(const Options& o) {
 void run(Options o) {
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
   support::watch_interrupts();
-  const auto checkpoint = cnf::training::prepare_folder(o.out, o.resume);
-  const auto images = divide(o);
+  auto images = divide(o);
+  const auto folder = cnf::training::prepare_folder(o.out, o.resume);
+  const auto& checkpoint = folder.checkpoint;
   auto placement = support::place(o.computing, /*one_size=*/true);
+  for (auto* paths : {&images.train, &images.held_out})
+    if (!paths->empty())
+      *paths = support::usable(
+          std::move(*paths), [&](const auto& path) { read_pair({.high = path}, o.patch); }, o.skip_bad);
   const auto device = placement.device;
   Photographs photographs(images.train, o.patch, device);
   const auto batch = [&](std::int64_t step) {
@@ -129,7 +133,7 @@ void run(Options o) {
 void add_train(CLI::App& app) {
   auto* c = app.add_subcommand("train", "train a model on a folder of photographs");
   auto o = std::make_shared<Options>();
-  c->add_option("--data", o->data, "folder tree of PNG, JPEG, BMP, TIFF or GIF images")->required();
+  c->add_option("--data", o->data, "folder tree of images")->required();
   c->add_option("--out", o->out, "folder for checkpoint and log")->required();
   c->add_option("--validation", o->validation, "folder of held-out images; default: a part of --data");
   c->add_option("--held-out", o->held_out, "part of --data to hold out")

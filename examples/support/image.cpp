@@ -183,7 +183,7 @@ std::string to_srgb(const OIIO::ImageSpec& spec, bool grey, Image& image) {
                       &cmsCloseProfile);
   if (!given || cmsGetColorSpace(given.get()) != (grey ? cmsSigGrayData : cmsSigRgbData)) return {};
   auto name = name_of(given);
-  if (name.starts_with("sRGB")) return {};
+  if (name.starts_with("sRGB built-in") || name.starts_with("sRGB IEC61966-2")) return {};
   const Profile srgb(cmsCreate_sRGBProfile(), &cmsCloseProfile);
   const std::unique_ptr<void, decltype(&cmsDeleteTransform)> transform(
       cmsCreateTransform(given.get(), grey ? TYPE_GRAY_8 : TYPE_RGB_8, srgb.get(), TYPE_RGB_8,
@@ -377,8 +377,6 @@ auto decoded(const fs::path& path, const Use& use) {
         in->read_image(0, 0, 0, spec.nchannels, OIIO::TypeDesc::FLOAT, data.get()) && !in->has_error();
     if (!complete) fail("read", path, in->geterror());
     return use(spec, data.get(), std::strcmp(in->format_name(), "bmp") == 0);
-  } catch (const std::bad_alloc&) {
-    fail("read", path, "not enough memory for an image of this size");
   } catch (const std::length_error&) {  // from the GIF reader
     fail("read", path, "the image is too large");
   }
@@ -466,7 +464,7 @@ std::string left_out_text(const fs::path& folder, const std::vector<fs::path>& o
   constexpr std::size_t most = 5;
   std::string text = "left out of " + folder.string() + ", as no images: ";
   for (std::size_t i = 0; i < std::min(most, others.size()); ++i)
-    text += (i > 0 ? ", " : "") + others[i].lexically_relative(folder).string();
+    text += (i > 0 ? ", " : "") + others[i].lexically_proximate(folder).string();
   return text + (others.size() > most ? " and " + std::to_string(others.size() - most) + " more" : "");
 }
 

@@ -225,13 +225,19 @@ void check_size(int height, int width, const fs::path& path, const support::Imag
 std::vector<int> patients_in(const fs::path& table, const Paths& images) {
   std::ifstream in(table);
   std::map<std::string, std::string> patient_of;
+  const auto trimmed = [](const std::string& text) {
+    const auto first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
+    return first == std::string::npos ? std::string() : text.substr(first, last - first + 1);
+  };
   for (std::string line; std::getline(in, line);) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    const auto comma = line.find(',');
-    if (line.empty() || line == "name,patient") continue;
-    if (comma == std::string::npos || comma == 0 || comma + 1 == line.size())
-      throw cnf::Error("expected lines of name,patient in " + table.string() + ", got " + line);
-    patient_of[line.substr(0, comma)] = line.substr(comma + 1);
+    if (line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // what spreadsheets begin UTF-8 with
+    const auto comma = std::min(line.find(','), line.size());
+    const auto name = trimmed(line.substr(0, comma)),
+               patient = trimmed(line.substr(std::min(comma + 1, line.size())));
+    if (trimmed(line).empty() || (name == "name" && patient == "patient")) continue;
+    if (name.empty() || patient.empty() || patient.find(',') != std::string::npos)
+      throw cnf::Error("expected lines of name,patient in " + table.string() + ", got " + trimmed(line));
+    patient_of[name] = patient;
   }
   std::vector<std::string> found;
   for (const auto& image : images) {
@@ -295,6 +301,9 @@ Mask read_mask(const fs::path& path, const support::Image& image, const fs::path
 std::vector<FundusFiles> find_fundus(const fs::path& data, const std::string& layout_name, Part part,
                                      std::vector<std::string>* notes) {
   auto layout = layout_of(data, layout_name, part, notes);
+  if (layout.images.empty())
+    throw cnf::Error("no images directly in the folder of images of " + data.string() + " (layout " +
+                     layout_name + ")");
   std::sort(layout.images.begin(), layout.images.end(),
             [](const auto& a, const auto& b) { return a.stem() < b.stem(); });
   const auto twice = std::adjacent_find(layout.images.begin(), layout.images.end(),
@@ -334,11 +343,15 @@ Fundus read_fundus(const FundusFiles& files, double scale) {
     if (files.has_dark_frame) return resized(field_of_view_of(image), height, width);
     return Mask{height, width, std::vector<std::uint8_t>(std::size_t(height) * std::size_t(width), 1)};
   };
+  const auto inside = field_of_view();
+  if (pixels_across(inside) == 0)
+    throw cnf::Error("expected a field of view of at least one pixel, got none in " +
+                     (files.field_of_view.empty() ? files.image : files.field_of_view).string());
   return {.name = files.name,
           .patient = files.patient,
           .image = resized(image, height, width),
           .label = read(files.label),
-          .field_of_view = field_of_view(),
+          .field_of_view = inside,
           .second = files.second.empty() ? std::optional<Mask>() : read(files.second)};
 }
 

@@ -280,7 +280,9 @@ void run(const Options& o) {
   std::atomic<bool> any_vessel = false;
   const auto files = support::usable(
       of_patients(find_fundus(o.data, o.layout, Part::test, &notes), o.patients),
-      [&](const FundusFiles& f) { any_vessel = has_vessels(read_fundus(f, scale)) || any_vessel; },
+      [&](const FundusFiles& f) {
+        if (has_vessels(read_fundus(f, scale))) any_vessel = true;
+      },
       o.skip_bad);
   if (!any_vessel)
     throw cnf::Error("expected a vessel in one label at least of " + o.data.string() + ", got none");

@@ -56,7 +56,8 @@ Mask mask_of(const support::Levels& levels, const std::string& file) {
   };
   if (colours.empty()) return chosen([](const Colour&) { return false; });
   if (colours.size() == 1 && transparent) return chosen([](const Colour&) { return true; });
-  if (colours.size() == 2 && luma(colours[0]) != luma(colours[1])) {
+  const bool background_told = transparent && !is_black(colours[0]) && !is_black(colours.back());
+  if (colours.size() == 2 && luma(colours[0]) != luma(colours[1]) && !background_told) {
     const auto on = luma(colours[0]) > luma(colours[1]) ? colours[0] : colours[1];
     return chosen([&](const Colour& c) { return c == on; });
   }

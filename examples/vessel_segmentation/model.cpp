@@ -97,6 +97,7 @@ double Resolution::scale_for(const Mask& field_of_view) const {
 }
 
 Resolution resolution_of(const std::filesystem::path& checkpoint) {
+  choice_of(checkpoint);  // one of another program has none
   const auto metadata = cnf::io::read_safetensors_metadata(checkpoint);
   const auto read = [&](const std::string& name, double& number) {
     const auto found = metadata.find(name);

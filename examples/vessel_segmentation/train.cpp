@@ -44,19 +44,25 @@ void run(Options o) {
   if (o.augment.crop % 4 != 0)
     throw cnf::Error("expected a --crop divisible by 4, got " + std::to_string(o.augment.crop));
   support::watch_interrupts();
-  const auto checkpoint = cnf::training::prepare_folder(o.out, o.resume);
   std::vector<std::string> notes;
+  auto found = of_patients(find_fundus(o.data, o.layout, Part::train, &notes), o.patients);
+  const auto folder = cnf::training::prepare_folder(o.out, o.resume);
+  const auto& checkpoint = folder.checkpoint;
+  auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
   const auto files = support::usable(
-      of_patients(find_fundus(o.data, o.layout, Part::train, &notes), o.patients),
-      [&](const FundusFiles& f) { read_fundus(f, o.scale); }, o.skip_bad);
+      std::move(found), [&](const FundusFiles& f) { read_fundus(f, o.scale); }, o.skip_bad);
   const auto split = split_by_patient(files, o.val_fraction);
   const auto train = read_all(split.train, o.scale, notes),
              held_out = read_all(split.validation, o.scale, notes);
   for (const auto& note : notes) fmt::print("{}\n", note);
+  // as `sample` will measure it: where nobody says what is inside, the bright disc
   double across = 0;
-  for (const auto& image : train)
-    across += double(pixels_across(image.fundus.field_of_view)) / double(train.size());
-  auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
+  for (std::size_t i = 0; i < train.size(); ++i) {
+    const auto& fundus = train[i].fundus;
+    const bool is_told = !split.train[i].field_of_view.empty();
+    across += double(pixels_across(is_told ? fundus.field_of_view : field_of_view_of(fundus.image))) /
+              double(train.size());
+  }
   const auto device = placement.device;
   const auto batch = [&](std::int64_t step) {
     const auto views = random_views(train, o.training.batch, o.augment, o.training.seed, step);

@@ -177,11 +177,12 @@ TEST_CASE("patients.csv tells whose eye it is") {
   const auto patients = [](const std::vector<FundusFiles>& files) {
     return std::vector<int>{files[0].patient, files[1].patient, files[2].patient};
   };
-  CHECK(patients(write("name,patient\na,7\nb.png,3\r\nc,7\n")) == std::vector<int>{7, 3, 7});
+  CHECK(patients(write("\xEF\xBB\xBFname,patient\na,7\nb.png,3\r\nc, 7\n")) == std::vector<int>{7, 3, 7});
   CHECK(patients(write("a,Smith\nb,Jones\nc,Smith\n")) == std::vector<int>{1, 2, 1});
   check_names(error_of([&] { write("a,1\nb,1\n"); }),
               {"c.png", (data / "patients.csv").string(), "got none"});
   check_names(error_of([&] { write("a;1\n"); }), {"name,patient", "a;1"});
+  check_names(error_of([&] { write("a,1,left\n"); }), {"name,patient", "a,1,left"});
 }
 
 TEST_CASE("any two values are two classes, of 8 or 16 bits; a transparent layer is a mask") {

@@ -317,12 +317,17 @@ TEST_CASE("errors are one line that names what is wrong, and leave nothing behin
 
 TEST_CASE("a checkpoint of another program is refused by its architecture") {
   const TemporaryFolder folder;
-  cnf::io::Safetensors foreign{{{"architecture", "FactorisedLogistic<...>"}, {"scale", "1"}}, {}};
+  cnf::io::Safetensors foreign{{{"architecture", "FactorisedLogistic<...>"}}, {}};
   cnf::io::write_safetensors(folder / "foreign.safetensors", foreign);
   const auto done = run(vessel_evaluation(folder / "foreign.safetensors", trained_vessels().data));
   CHECK(done.status == 2);
   CHECK(contains(done.err,
                  "expected a model of vessel_segmentation, got the architecture FactorisedLogistic<...>"));
+
+  foreign.metadata["program"] = "super_resolution";
+  cnf::io::write_safetensors(folder / "foreign.safetensors", foreign);
+  const auto other = run(vessel_evaluation(folder / "foreign.safetensors", trained_vessels().data));
+  CHECK(contains(other.err, "expected a model of vessel_segmentation, got one of super_resolution"));
 }
 
 TEST_CASE(

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <limits>
+#include <string>
 
 #include "cnf/dequantize/noise_flow.hpp"
 

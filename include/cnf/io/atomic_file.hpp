@@ -24,6 +24,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <filesystem>
 #include <mutex>
 #include <set>
@@ -48,18 +49,29 @@ struct Target {
   std::filesystem::path path;  // of the file itself, behind all links
   bool exists = false;
   bool replaced = true;  // else written into
+  int opened = -1;       // the descriptor that the name stands for
   struct ::stat status {};
 };
+
+/// The descriptor of /dev/stdout, /dev/stderr and /dev/fd/N, which is what the shell opened, at its place in the file; -1 for
+/// other names.
+inline int opened_by_name(const std::string& name) {
+  if (name == "/dev/stdout") return STDOUT_FILENO;
+  if (name == "/dev/stderr") return STDERR_FILENO;
+  for (const std::string folder : {"/dev/fd/", "/proc/self/fd/"})
+    if (name.starts_with(folder) && name.size() > folder.size() && name.size() < folder.size() + 6 &&
+        name.find_first_not_of("0123456789", folder.size()) == std::string::npos)
+      return std::stoi(name.substr(folder.size()));
+  return -1;
+}
 
 inline Target resolved(const std::filesystem::path& asked) {
   Target target{.path = asked};
   target.exists = ::stat(asked.c_str(), &target.status) == 0;
   if (target.exists && S_ISDIR(target.status.st_mode)) cannot_write(asked, EISDIR);
   if (target.exists && ::access(asked.c_str(), W_OK) != 0) cannot_write(asked, errno);
-  // /dev/stdout is what the shell opened, whatever its kind
-  const auto text = asked.string();
-  if (target.exists && (!S_ISREG(target.status.st_mode) || text.starts_with("/dev/std") ||
-                        text.starts_with("/dev/fd/") || text.starts_with("/proc/"))) {
+  target.opened = opened_by_name(asked.string());
+  if (target.exists && (!S_ISREG(target.status.st_mode) || target.opened >= 0)) {
     target.replaced = false;
     return target;
   }
@@ -103,7 +115,9 @@ class AtomicFile {
   explicit AtomicFile(std::filesystem::path asked)
       : asked_(std::move(asked)), target_(detail::resolved(asked_)) {
     if (!target_.replaced) {
-      descriptor_ = ::open(asked_.c_str(), O_WRONLY | O_CLOEXEC);
+      std::fflush(nullptr);
+      descriptor_ = target_.opened >= 0 ? ::fcntl(target_.opened, F_DUPFD_CLOEXEC, 0)
+                                        : ::open(asked_.c_str(), O_WRONLY | O_CLOEXEC);
       if (descriptor_ < 0) fail();
       return;
     }

@@ -41,9 +41,11 @@ class FileLock {
     [[maybe_unused]] const bool told = ::ftruncate(descriptor_, 0) == 0 &&
                                        ::write(descriptor_, text.data(), text.size()) == ssize_t(text.size());
   }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
+  FileLock(FileLock&& other) noexcept
+      : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  FileLock& operator=(FileLock&&) = delete;
   ~FileLock() {
+    if (descriptor_ < 0) return;
     ::unlink(path_.c_str());
     ::close(descriptor_);
   }

@@ -93,28 +93,28 @@ TrainingHooks hooks(libtorch::Model<Spec>& model, const std::filesystem::path& c
               }};
 }
 
-namespace detail {
+/// The folder of a training: the path of its checkpoint. While it lives, no other process trains there.
+struct Folder {
+  std::filesystem::path checkpoint;
+  io::FileLock lock;
 
-inline io::FileLock lock_folder(const std::filesystem::path& folder) {
-  return {folder / ".cnf-training.lock", folder.string()};
-}
+  operator const std::filesystem::path&() const { return checkpoint; }
+};
 
-}  // namespace detail
-
-/// Creates the folder of a training and returns the path of its checkpoint; refuses to overwrite an earlier training, to
-/// resume none, and a folder in which another process is training.
-inline std::filesystem::path prepare_folder(const std::filesystem::path& out, bool resume = false) {
+/// Creates the folder of a training; refuses to overwrite an earlier training, to resume none, and a folder in which another
+/// process is training.
+inline Folder prepare_folder(const std::filesystem::path& out, bool resume = false) {
   std::error_code error;
   std::filesystem::create_directories(out, error);
   if (error) throw Error("cannot create " + out.string() + ": " + error.message());
-  auto checkpoint = out / "model.safetensors";
-  const bool exists = std::filesystem::exists(checkpoint);
+  Folder folder{.checkpoint = out / "model.safetensors",
+                .lock = io::FileLock(out / ".cnf-training.lock", out.string())};
+  const bool exists = std::filesystem::exists(folder.checkpoint);
   if (exists && !resume)
-    throw Error(checkpoint.string() + " exists: give --resume to go on with it, or another --out");
-  if (!exists && resume) throw Error("nothing to resume: " + checkpoint.string() + " does not exist");
-  const auto lock = detail::lock_folder(out);
-  io::expect_writable(checkpoint);
-  return checkpoint;
+    throw Error(folder.checkpoint.string() + " exists: give --resume to go on with it, or another --out");
+  if (!exists && resume) throw Error("nothing to resume: " + folder.checkpoint.string() + " does not exist");
+  io::expect_writable(folder.checkpoint);
+  return folder;
 }
 
 namespace detail {
@@ -124,8 +124,7 @@ class Training {
  public:
   Training(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
            const io::CheckpointExtras& resumed)
-      : lock_(lock_folder(options.folder)),
-        module_(module),
+      : module_(module),
         options_(options),
         hooks_(hooks),
         step_(module, step_options(options), hooks.loss),
@@ -275,7 +274,6 @@ class Training {
     saved_ = read_ = Clock::now();
   }
 
-  io::FileLock lock_;
   torch::nn::Module& module_;
   const TrainingOptions& options_;
   const TrainingHooks& hooks_;

@@ -3,6 +3,8 @@
 #include <cnf/eigen.hpp>
 #include <cstdio>
 #include <limits>
+#include <string>
+#include <vector>
 
 using Step = cnf::Sequential<cnf::InvConv1x1, cnf::AffineCoupling<cnf::ConvNet<8>>>;
 using Flow = cnf::Sequential<cnf::Squeeze, cnf::Repeat<2, Step>, cnf::Split, cnf::Squeeze, Step, cnf::Prior>;

@@ -211,3 +211,15 @@ TEST_CASE("what a killed process left is removed, and what a living one writes i
   CHECK(folder.entries() == 2);
   for (const int end : {ready[0], ready[1], go[0], go[1]}) ::close(end);
 }
+
+TEST_CASE("a descriptor that the shell opened is gone on with, at its place in the file") {
+  TemporaryFolder folder;
+  const auto log = folder / "log";
+  const int file = ::open(log.c_str(), O_WRONLY | O_CREAT, 0600);
+  REQUIRE(file >= 0);
+  REQUIRE(::write(file, "first, ", 7) == 7);
+  cnf::io::write_file("/dev/fd/" + std::to_string(file), "second");
+  REQUIRE(::write(file, ", third", 7) == 7);
+  ::close(file);
+  CHECK(content(log) == "first, second, third");
+}
