@@ -96,7 +96,7 @@ TEST_CASE("every model of the program trains, evaluates and samples") {
     CHECK(name.starts_with(json["model"].get<std::string>()));
     CHECK(json["likelihood"] == (name.starts_with("cnf") ? "bound" : "exact"));
     CHECK(json["bits_per_image"] > 48 * 44 * 0.05);
-    CHECK(json["bits_per_image"] < 48 * 44 * 8);
+    CHECK(json["bits_per_image"] < 48 * 44 * 12);  // of the start of a training
   }
 }
 
