@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "cnf/metrics/components.hpp"
+#include "cnf/metrics/precision_recall.hpp"
 #include "cnf/metrics/psnr.hpp"
+#include "cnf/metrics/sample_summary.hpp"
 #include "cnf/metrics/specks.hpp"
 #include "programs/super_resolution.hpp"
 #include "super_resolution/graphics.hpp"
@@ -12,6 +15,9 @@
 #include "super_resolution/photographs.hpp"
 #include "super_resolution/resize.hpp"
 #include "support/doctest.hpp"
+#include "vessel_segmentation/augment.hpp"
+#include "vessel_segmentation/model.hpp"
+#include "vessel_segmentation/synthesize.hpp"
 
 namespace {
 
@@ -88,6 +94,34 @@ TEST_CASE(
   check(logo(), 0, 0);
   check(logo(), 0.8, 128 * 128 / 200);
   check(logo(), 1, 128 * 128 / 100);
+}
+
+TEST_CASE("the vessel model in the box: bits, F and specks of eyes that nobody has") {
+  namespace vessels = vessel_segmentation;
+  const auto model =
+      vessels::open_model(CNF_SOURCE_DIR "/examples/vessel_segmentation/affine.safetensors", {});
+  const auto resolution =
+      vessels::resolution_of(CNF_SOURCE_DIR "/examples/vessel_segmentation/affine.safetensors");
+  CHECK(resolution.scale == 0.5);
+  CHECK(resolution.across > 400);
+
+  const auto eye = vessels::synthesize({.height = 240, .width = 240, .seed = 5}, 1);
+  const auto x = vessels::to_input(eye.image, eye.field_of_view);
+  const at::NoGradGuard no_grad;
+  const double bits = model->bits(x, vessels::to_target(eye.label), {.seed = 1}).per_image.item<double>();
+  CHECK(bits == doctest::Approx(2678.85).epsilon(0.01));
+
+  cnf::metrics::SampleSummary summary({.elements = eye.label.on.size(), .low = 0, .high = 1, .bins = 2});
+  cnf::metrics::Components parts;
+  model->sample(x, 8, {.seed = 1}, [&](long, const at::Tensor& sample) {
+    const auto values = vessels::floats(sample);
+    summary.add(values);
+    parts += cnf::metrics::components(std::vector<std::uint8_t>(values.begin(), values.end()), 240, 240);
+  });
+  cnf::metrics::PrecisionRecall curve;
+  curve.add(summary.mean(), eye.label.on, eye.field_of_view.on);
+  CHECK(curve.best().f == doctest::Approx(0.7158).epsilon(0.02));
+  CHECK(parts.share() < 0.1);
 }
 
 }  // namespace
