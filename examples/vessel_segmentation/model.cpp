@@ -93,7 +93,9 @@ Choice choice_of(const std::filesystem::path& checkpoint) {
 double Resolution::scale_for(const Mask& field_of_view) const {
   if (across <= 0) return scale;
   const double same = across / pixels_across(field_of_view);
-  return std::abs(same / scale - 1) < 0.1 ? scale : same;
+  for (const double plain : {scale, 1.0})  // as in training, or without resampling
+    if (std::abs(same / plain - 1) < 0.1) return plain;
+  return same;
 }
 
 Resolution resolution_of(const std::filesystem::path& checkpoint) {

@@ -56,8 +56,8 @@ struct Resolution {
   double across =
       0;  // pixels across a field of view at that scale, in the mean; 0: an older checkpoint doesn't say
 
-  /// The scale at which vessels of another photograph are as wide: that of training for a field of view that is within a
-  /// tenth as large.
+  /// The scale at which vessels of another photograph are as wide: that of training, or 1, where it is within a tenth
+  /// of it.
   double scale_for(const Mask& field_of_view) const;
 };
 Resolution resolution_of(const std::filesystem::path& checkpoint);
