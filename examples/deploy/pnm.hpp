@@ -1,5 +1,5 @@
-// Images as PGM and PPM files (netpbm, binary; 8 bits out, up to 16 in), which need no library: `pngtopnm`, `djpeg`, ImageMagick and
-// GIMP make them of everything else.
+// Images as PGM and PPM files (netpbm, binary; 8 bits out, up to 16 in), which need no library: `pngtopnm`, `djpeg`,
+// ImageMagick and GIMP make them of everything else.
 //
 // Errors: cnf::Error of one line that names the file. A file is written whole or not at all.
 #pragma once

@@ -1,16 +1,30 @@
 #include "consistency.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 
-#include "cnf/metrics/psnr.hpp"
 #include "resize.hpp"
 
 namespace super_resolution {
 
+double low_resolution_error(const support::Image& result, const support::Image& low) {
+  const auto again = imresize(result, 0.5);
+  double squares = 0;
+  for (std::size_t i = 0; i < low.rgb.size(); ++i) {
+    const double off = again.rgb[i] - low.rgb[i];
+    squares += off * off;
+  }
+  return squares;
+}
+
+double consistency(double squares, double count) {
+  return std::min(99.0, 10 * std::log10(255.0 * 255.0 * count / squares));
+}
+
 double consistency(const support::Image& result, const support::Image& low) {
-  return std::min(99.0, cnf::metrics::psnr_rgb(imresize(result, 0.5).view(), low.view(), {.shave = 0}));
+  return consistency(low_resolution_error(result, low), double(low.rgb.size()));
 }
 
 support::Image made_consistent(support::Image result, const support::Image& low) {

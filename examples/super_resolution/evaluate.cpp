@@ -53,9 +53,7 @@ struct Quality {
     ssim += cnf::metrics::ssim_y(result.view(), truth, {.shave = border});
     specks += double(cnf::metrics::specks(result.view(), truth, interpolated.view()));
     pixels += double(truth.height) * truth.width;
-    const double squared =
-        std::pow(10.0, -super_resolution::consistency(result, pair.low) / 10);  // of a range of 1
-    low_squares += squared * double(pair.low.rgb.size());
+    low_squares += low_resolution_error(result, pair.low);
     low_values += double(pair.low.rgb.size());
     ++images;
   }
@@ -63,7 +61,7 @@ struct Quality {
   double mean_ssim() const { return ssim / images; }
   double speck_share() const { return specks / pixels; }
   /// dB over red, green and blue; 99 at most, for no difference at all.
-  double consistency() const { return std::min(99.0, 10 * std::log10(low_values / low_squares)); }
+  double consistency() const { return super_resolution::consistency(low_squares, low_values); }
 };
 
 struct Bits {
@@ -188,8 +186,7 @@ void run(const Options& o) {
   const auto placement = support::place(o.computing);
   std::vector<std::filesystem::path> others, paths;
   const auto files = support::usable(
-      find_pairs(o.data, o.low, &others), [&](const auto& f) { read_pair(f, smallest, o.largest); },
-      o.skip_bad);
+      find_pairs(o.data, o.low, &others), [&](const auto& f) { read_files(f, smallest); }, o.skip_bad);
   if (!others.empty()) fmt::print("{}\n", support::left_out_text(o.data, others));
   for (const auto& f : files) paths.push_back(f.high);
   const auto device = placement.device;

@@ -44,8 +44,7 @@ std::vector<PairFiles> find_pairs(const std::filesystem::path& folder, const std
   const auto lows = support::find_images(low, others);
   for (auto& pair : pairs) {
     const auto name = pair.high.stem().string();
-    std::size_t best =
-        0;  // the shortest name that begins with it, and goes on with no letter or number of its own
+    std::size_t best = 0;  // length of the shortest name that fits
     for (const auto& path : lows) {
       const auto other = path.stem().string();
       const bool fits = other.starts_with(name) && (other.size() == name.size() ||
@@ -59,7 +58,7 @@ std::vector<PairFiles> find_pairs(const std::filesystem::path& folder, const std
   return pairs;
 }
 
-Pair read_pair(const PairFiles& files, int smallest, int largest) {
+Pair read_files(const PairFiles& files, int smallest) {
   Pair pair{.low = {}, .high = read_image(files.high, smallest)};
   if (!files.low.empty()) {
     pair.low = support::read_image(files.low);
@@ -69,6 +68,11 @@ Pair read_pair(const PairFiles& files, int smallest, int largest) {
                        std::to_string(width) + "x" + std::to_string(height) + ", got " +
                        std::to_string(pair.low.width) + "x" + std::to_string(pair.low.height));
   }
+  return pair;
+}
+
+Pair read_pair(const PairFiles& files, int smallest, int largest) {
+  auto pair = read_files(files, smallest);
   const int height = largest > 0 ? std::min(largest, pair.high.height) : pair.high.height;
   const int width = largest > 0 ? std::min(largest, pair.high.width) : pair.high.width;
   if (height < pair.high.height || width < pair.high.width) {

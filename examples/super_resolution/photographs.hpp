@@ -33,9 +33,12 @@ struct PairFiles {
 std::vector<PairFiles> find_pairs(const std::filesystem::path& folder, const std::filesystem::path& low = {},
                                   std::vector<std::filesystem::path>* others = nullptr);
 
+/// The images of the files; `low` is empty where there is no file of it. Smaller than `smallest` in height or width, or a low
+/// resolution of another size than half: Error naming the file.
+Pair read_files(const PairFiles& files, int smallest);
+
 /// Reads an image, cuts out its middle where it is larger than `largest` (0: never), and halves it, or takes the same part
-/// of its low resolution. Smaller than `smallest` in height or width, or a low resolution of another size than half:
-/// Error naming the file.
+/// of its low resolution. Errors: those of read_files.
 Pair read_pair(const PairFiles& files, int smallest, int largest = 0);
 
 /// Images of one size as (N, 3, H, W), 0 .. 255 in bytes, and back.

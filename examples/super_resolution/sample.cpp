@@ -36,19 +36,14 @@ fs::path numbered(const fs::path& path, int number, int count) {
   return path.parent_path() / name;
 }
 
-/// Beside the photograph: photograph-2x.png, or a name that nothing has yet.
-fs::path beside(const fs::path& photograph, int count) {
-  for (int version = 1;; ++version) {
-    auto path = photograph.parent_path() / (photograph.stem().string() + "-2x" +
-                                            (version > 1 ? "." + std::to_string(version) : "") + ".png");
-    bool is_free = true;
-    for (int i = 1; i <= count; ++i) is_free = is_free && !fs::exists(numbered(path, i, count));
-    if (is_free) return path;
-  }
-}
-
+/// --output, or photograph-2x.png beside the photograph.
 fs::path output_for(const Options& o, const fs::path& input) {
-  return o.output.empty() ? beside(input, o.count) : o.output;
+  if (!o.output.empty()) return o.output;
+  return support::beside(input, "-2x", ".png", [&](const fs::path& path) {
+    bool is_free = true;
+    for (int i = 1; i <= o.count; ++i) is_free = is_free && !fs::exists(numbered(path, i, o.count));
+    return is_free;
+  });
 }
 
 /// Transparency twice as large, bicubic.

@@ -63,7 +63,7 @@ void run(Options o) {
   for (auto* paths : {&images.train, &images.held_out})
     if (!paths->empty())
       *paths = support::usable(
-          std::move(*paths), [&](const auto& path) { read_pair({.high = path}, o.patch); }, o.skip_bad);
+          std::move(*paths), [&](const auto& path) { read_files({.high = path}, o.patch); }, o.skip_bad);
   const auto device = placement.device;
   Photographs photographs(images.train, o.patch, device);
   const auto batch = [&](std::int64_t step) {

@@ -31,13 +31,8 @@ inline void add_tile(CLI::App& command, Computing& computing) {
                   "side of the tiles in which networks run over large images, pixels: changes memory and "
                   "time, not the "
                   "result; 0: chosen to fit")
-      ->check(CLI::Validator(
-          [](std::string& text) {
-            long side = 0;
-            const bool good = CLI::detail::lexical_cast(text, side) && (side == 0 || side >= 16);
-            return good ? std::string() : "expected 0 or at least 16 pixels, got " + text;
-          },
-          ""))
+      ->check(
+          checked_number<long>("0 or at least 16 pixels", [](long side) { return side == 0 || side >= 16; }))
       ->capture_default_str();
 }
 
@@ -45,13 +40,8 @@ inline void add_tile(CLI::App& command, Computing& computing) {
 inline void add_computing(CLI::App& command, Computing& computing, bool may_try = false) {
   const int most = std::max(256, 2 * int(std::thread::hardware_concurrency()));
   command.add_option("--threads", computing.threads, "threads of LibTorch; default: all cores")
-      ->check(CLI::Validator(
-          [most](std::string& text) {
-            int threads = 0;
-            const bool good = CLI::detail::lexical_cast(text, threads) && threads >= 1 && threads <= most;
-            return good ? std::string() : "expected 1 .. " + std::to_string(most) + " threads, got " + text;
-          },
-          ""));
+      ->check(checked_number<int>("1 .. " + std::to_string(most) + " threads",
+                                  [most](int threads) { return threads >= 1 && threads <= most; }));
   command
       .add_option("--device", computing.device, "where to compute: cpu, cuda, or one of several GPUs: cuda:1")
       ->check(CLI::Validator(

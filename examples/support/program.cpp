@@ -21,16 +21,6 @@ namespace {
 /// The first line of a message, without what a library adds below it.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-CLI::Validator checked_number(const std::string& wanted, bool (*good)(double)) {
-  return CLI::Validator(
-      [wanted, good](std::string& text) {
-        double value = 0;
-        const bool is_number = CLI::detail::lexical_cast(text, value);
-        return is_number && good(value) ? std::string() : "expected " + wanted + ", got " + text;
-      },
-      "");
-}
-
 std::string work;  // what memory is needed for
 
 int fail(const std::string& name, const std::string& message) {
@@ -41,10 +31,11 @@ int fail(const std::string& name, const std::string& message) {
 }  // namespace
 
 CLI::Validator positive() {
-  return checked_number("a number above 0", [](double v) { return std::isfinite(v) && v > 0; });
+  return checked_number<double>("a number above 0", [](double v) { return std::isfinite(v) && v > 0; });
 }
 CLI::Validator not_negative() {
-  return checked_number("a number of at least 0", [](double v) { return std::isfinite(v) && v >= 0; });
+  return checked_number<double>("a number of at least 0",
+                                [](double v) { return std::isfinite(v) && v >= 0; });
 }
 
 CLI::Validator seed() {
@@ -60,10 +51,20 @@ CLI::Validator seed() {
       "");
 }
 CLI::Validator temperature() {
-  return checked_number("a temperature of 0 .. 100", [](double v) { return v >= 0 && v <= 100; });
+  return checked_number<double>("a temperature of 0 .. 100", [](double v) { return v >= 0 && v <= 100; });
 }
 
 void working_on(std::string what) { work = std::move(what); }
+
+std::filesystem::path beside(const std::filesystem::path& file, const std::string& ending,
+                             const std::string& extension,
+                             const std::function<bool(const std::filesystem::path&)>& is_free) {
+  for (int version = 1;; ++version) {
+    auto path = file.parent_path() / (file.stem().string() + ending +
+                                      (version > 1 ? "." + std::to_string(version) : "") + extension);
+    if (is_free(path)) return path;
+  }
+}
 
 void expect_folder(const std::filesystem::path& folder) {
   auto there = folder.lexically_normal();
@@ -113,8 +114,7 @@ int run_program(const std::string& name, int argc, char** argv,
     if (cnf::training::is_out_of_memory(error))
       return fail(name, "out of memory" + (work.empty() ? "" : " for " + work) +
                             ": expected an image, or a batch, for which there is enough; cut it into parts, "
-                            "or take a smaller "
-                            "--batch or --tile (" +
+                            "or take a smaller --batch or --tile (" +
                             first_line(error.what()) + ")");
     return fail(name, error.what());
   }

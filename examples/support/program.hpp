@@ -30,9 +30,25 @@ void keep_memory(int largest = 1 << 30);
 /// Gives back what is kept.
 void give_back_memory();
 
+/// A name beside a file: file + ending + extension, or file + ending.2 + extension, ..., the first that is free.
+std::filesystem::path beside(const std::filesystem::path& file, const std::string& ending,
+                             const std::string& extension,
+                             const std::function<bool(const std::filesystem::path&)>& is_free);
+
 /// Throws where this folder could not be made, or not be written into.
 void expect_folder(const std::filesystem::path& folder);
 
+/// `good`: whether it is one of `wanted`; else "expected WANTED, got ...".
+template <class T>
+CLI::Validator checked_number(const std::string& wanted, std::function<bool(T)> good) {
+  return CLI::Validator(
+      [wanted, good](std::string& text) {
+        T value{};
+        const bool is_number = CLI::detail::lexical_cast(text, value);
+        return is_number && good(value) ? std::string() : "expected " + wanted + ", got " + text;
+      },
+      "");
+}
 /// Checks of numbers that say what was expected: `--steps: expected a number above 0, got -3`.
 CLI::Validator positive();
 CLI::Validator not_negative();

@@ -31,13 +31,10 @@ Mask field_of_view(const Options& o, const fs::path& input, const support::Image
   return read_mask(o.field_of_view, image, input);
 }
 
-/// Beside the photograph: the folder photograph-vessels, or a name that nothing has yet.
-fs::path beside(const fs::path& photograph) {
-  for (int version = 1;; ++version) {
-    auto path = photograph.parent_path() / (photograph.stem().string() + "-vessels" +
-                                            (version > 1 ? "." + std::to_string(version) : ""));
-    if (!fs::exists(path)) return path;
-  }
+/// --out, or the folder photograph-vessels beside the photograph.
+fs::path output_for(const Options& o, const fs::path& input) {
+  if (!o.out.empty()) return o.out;
+  return support::beside(input, "-vessels", "", [](const fs::path& path) { return !fs::exists(path); });
 }
 
 void segment(const AnyModel& model, const Options& o, const Resolution& resolution, const fs::path& input,
@@ -56,7 +53,7 @@ void segment(const AnyModel& model, const Options& o, const Resolution& resoluti
   const auto x = to_input(resized(image, height, width), resized(inside, height, width)).to(device);
 
   // What is written has the size of the photograph. The folder is made when there is something to put into it.
-  const auto out = o.out.empty() ? beside(input) : o.out;
+  const auto out = output_for(o, input);
   const auto write = [&](const std::string& name, const support::Image& picture) {
     fs::create_directories(out);
     support::write_image(out / name, picture);
@@ -89,7 +86,7 @@ void run(const Options& o) {
   if (!o.out.empty() && o.input.size() > 1)
     throw cnf::Error("expected one --input for --out, got " + std::to_string(o.input.size()) +
                      ": without --out the masks of each photograph are written into a folder beside it");
-  for (const auto& input : o.input) support::expect_folder(o.out.empty() ? beside(input) : o.out);
+  for (const auto& input : o.input) support::expect_folder(output_for(o, input));
   const auto resolution = resolution_of(o.checkpoint);
   const auto placement = support::place(o.computing);
   const auto model = open_model(o.checkpoint, placement, o.computing.tile);

@@ -1,7 +1,9 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <numbers>
 #include <utility>
 
@@ -29,12 +31,11 @@ struct Options {
   cnf::training::TrainingOptions training;
 };
 
-std::vector<Prepared> read_all(const std::vector<FundusFiles>& files, double scale,
+std::vector<Prepared> prepared(const std::vector<FundusFiles>& files, std::map<std::string, Fundus>& read,
                                std::vector<std::string>& notes) {
   std::vector<Prepared> images;
   for (const auto& f : files) {
-    support::stop_if_interrupted();
-    images.emplace_back(read_fundus(f, scale));
+    images.emplace_back(std::move(read.at(f.name)));
     if (auto odd = oddness(images.back().fundus); !odd.empty()) notes.push_back(std::move(odd));
   }
   return images;
@@ -49,11 +50,18 @@ void run(Options o) {
   const auto folder = cnf::training::prepare_folder(o.out, o.resume);
   const auto& checkpoint = folder.checkpoint;
   auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
+  std::map<std::string, Fundus> read;
+  std::mutex reading;
   const auto files = support::usable(
-      std::move(found), [&](const FundusFiles& f) { read_fundus(f, o.scale); }, o.skip_bad);
+      std::move(found),
+      [&](const FundusFiles& f) {
+        auto fundus = read_fundus(f, o.scale);
+        const std::lock_guard lock(reading);
+        read.emplace(f.name, std::move(fundus));
+      },
+      o.skip_bad);
   const auto split = split_by_patient(files, o.val_fraction);
-  const auto train = read_all(split.train, o.scale, notes),
-             held_out = read_all(split.validation, o.scale, notes);
+  const auto train = prepared(split.train, read, notes), held_out = prepared(split.validation, read, notes);
   for (const auto& note : notes) fmt::print("{}\n", note);
   // as `sample` will measure it: where nobody says what is inside, the bright disc
   double across = 0;

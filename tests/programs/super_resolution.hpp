@@ -27,6 +27,14 @@ inline Arguments training(const std::filesystem::path& data, const std::filesyst
   return super_resolution_command(all);
 }
 
+/// An evaluation on one thread.
+inline Arguments evaluation(const std::filesystem::path& checkpoint, const std::filesystem::path& data,
+                            const Arguments& more = {}) {
+  Arguments all{"evaluate", "--checkpoint", checkpoint, "--data", data, "--threads", "1"};
+  all.insert(all.end(), more.begin(), more.end());
+  return super_resolution_command(all);
+}
+
 /// One sample on one thread.
 inline Arguments sampling(const std::filesystem::path& checkpoint, const std::filesystem::path& input,
                           const std::filesystem::path& output, const Arguments& more = {}) {

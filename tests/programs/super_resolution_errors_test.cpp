@@ -309,9 +309,7 @@ TEST_CASE("an output that cannot be written is named") {
   fs::create_directory(folder / "taken.png");
   const auto sample = [&](const fs::path& output) { return sampling(trained().cnf, input, output); };
   const auto evaluate = [&](const std::string& option, const fs::path& output) {
-    return super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data", folder.path(),
-                                     "--crops", "1", "--temperatures", "0", "--threads", "1", option,
-                                     output});
+    return evaluation(trained().cnf, folder.path(), {"--crops", "1", "--temperatures", "0", option, output});
   };
   check_refused(
       {{sample(folder / "out.xyz"), {(folder / "out.xyz").string(), ".png"}},
@@ -329,9 +327,7 @@ TEST_CASE("a full disk: the earlier files stay, and no part of a new one") {
   support::write_image(folder / "in.png", photograph(32, 32, 1));
   support::write_image(folder / "out.png", photograph(20, 20, 2));
   const auto evaluate = [&](const std::string& option, const fs::path& output) {
-    return super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data", folder.path(),
-                                     "--crops", "1", "--temperatures", "0", "--threads", "1", option,
-                                     output});
+    return evaluation(trained().cnf, folder.path(), {"--crops", "1", "--temperatures", "0", option, output});
   };
   // the log fits, checkpoints don't
   const auto before = content(out / "model.safetensors");
@@ -398,8 +394,7 @@ TEST_CASE("outputs are checked before the first image is read") {
   const TemporaryFolder folder;
   const auto& data = trained().photographs;
   const auto evaluate = [&](const std::string& option, const fs::path& output) {
-    return super_resolution_command(
-        {"evaluate", "--checkpoint", trained().cnf, "--data", data, "--threads", "1", option, output});
+    return evaluation(trained().cnf, data, {option, output});
   };
   const auto done = run_all({evaluate("--json", folder / "none" / "a.json"),
                              evaluate("--pictures", data / "1.png" / "pictures"),
@@ -416,19 +411,9 @@ TEST_CASE("all bad images are named at once, or left out") {
   write_text(folder / "data" / "broken.png", "no image");
   support::write_image(folder / "data" / "tiny.png", photograph(2, 2, 1));
   const auto evaluate = [&](const Arguments& more) {
-    Arguments all{"evaluate",
-                  "--checkpoint",
-                  trained().cnf,
-                  "--data",
-                  folder / "data",
-                  "--crops",
-                  "1",
-                  "--temperatures",
-                  "0",
-                  "--threads",
-                  "1"};
+    Arguments all{"--crops", "1", "--temperatures", "0"};
     all.insert(all.end(), more.begin(), more.end());
-    return super_resolution_command(all);
+    return evaluation(trained().cnf, folder / "data", all);
   };
   const auto refused = run(evaluate({}));
   check_error(refused, {"broken.png", "tiny.png", "--skip-bad"});

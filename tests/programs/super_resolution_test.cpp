@@ -197,19 +197,9 @@ TEST_CASE("evaluation: the numbers, the same whenever it is run, and a picture w
   support::write_image(folder / "test" / "mixed.bmp", photograph(37, 40, 2));
   support::write_image(folder / "test" / "even.tif", photograph(36, 54, 3));
   const auto arguments = [&](const Arguments& more) {
-    Arguments all{"evaluate",
-                  "--checkpoint",
-                  trained().cnf,
-                  "--data",
-                  folder / "test",
-                  "--temperatures",
-                  "0,0.5,1",
-                  "--crops",
-                  "5",
-                  "--threads",
-                  "1"};
+    Arguments all{"--temperatures", "0,0.5,1", "--crops", "5"};
     all.insert(all.end(), more.begin(), more.end());
-    return super_resolution_command(all);
+    return evaluation(trained().cnf, folder / "test", all);
   };
   const auto done = run_all({arguments({"--baseline", trained().factorised, "--json", folder / "both.json",
                                         "--pictures", folder / "pictures"}),
@@ -545,11 +535,9 @@ TEST_CASE("given low resolutions are used: LR_x2 beside HR, or --low") {
     support::write_image(folder / "set" / "LR_x2" / (name + "x2.png"), super_resolution::imresize(high, 0.5));
   }
   const auto evaluate = [&](const fs::path& data, const std::string& json, const Arguments& more = {}) {
-    Arguments all{"evaluate",   "--checkpoint",   trained().cnf, "--data",    data, "--crops",
-                  "2",          "--temperatures", "0",           "--threads", "1",  "--json",
-                  folder / json};
+    Arguments all{"--crops", "2", "--temperatures", "0", "--json", folder / json};
     all.insert(all.end(), more.begin(), more.end());
-    const auto done = run(super_resolution_command(all));
+    const auto done = run(evaluation(trained().cnf, data, all));
     CHECK_MESSAGE(done.status == 0, done.err);
     return nlohmann::json::parse(content(folder / json));
   };
@@ -565,14 +553,12 @@ TEST_CASE("given low resolutions are used: LR_x2 beside HR, or --low") {
                          support::Image{24, 20, std::vector<std::uint8_t>(24 * 20 * 3, 128)});
   CHECK(evaluate(folder / "set" / "HR", "grey.json", {"--low", folder / "grey"})["psnr_y"] != high["psnr_y"]);
   support::write_image(folder / "grey" / "2.png", photograph(24, 21, 1));
-  auto done = run(super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data",
-                                            folder / "set" / "HR", "--low", folder / "grey"}));
+  auto done = run(evaluation(trained().cnf, folder / "set" / "HR", {"--low", folder / "grey"}));
   CHECK(done.status == 2);
   CHECK(contains(done.err, (folder / "grey" / "2.png").string()));
   CHECK(contains(done.err, "20x24, got 21x24"));
   fs::remove(folder / "grey" / "2.png");
-  done = run(super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data",
-                                       folder / "set" / "HR", "--low", folder / "grey"}));
+  done = run(evaluation(trained().cnf, folder / "set" / "HR", {"--low", folder / "grey"}));
   CHECK(done.status == 2);
   CHECK(contains(done.err, "no low resolution of " + (folder / "set" / "HR" / "2.png").string()));
 }

@@ -15,10 +15,10 @@
 #include <cerrno>
 #include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "cnf/core/error.hpp"
+#include "cnf/io/atomic_file.hpp"
 
 namespace cnf::io {
 
@@ -29,8 +29,7 @@ class FileLock {
     do {
       if (descriptor_ >= 0) ::close(descriptor_);
       descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-      if (descriptor_ < 0)
-        throw Error("cannot write " + path_.string() + ": " + std::generic_category().message(errno));
+      if (descriptor_ < 0) detail::cannot_write(path_, errno);
       if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         const auto holder = read();
         ::close(descriptor_);
