@@ -76,11 +76,22 @@ void add_all(const std::string& backend) {
   add_layer<AffineCoupling<ConvNet<512>>, B>(backend);
   add_layer<AdditiveCoupling<InstanceNormNet<32>>, B>(backend);
   add_layer<AffineCoupling<ResidualNet<32>>, B>(backend);
+  add_layer<AffineCoupling<ResidualMlp<64>>, B>(backend);
+  add_layer<SplineCoupling<ConvNet<128>>, B>(backend);
+  add_layer<MixtureCoupling<ConvNet<128>>, B>(backend);
+  add_layer<CheckerboardCoupling<ConvNet<128>>, B>(backend);
+  add_layer<Spline<>, B>(backend);
+  add_layer<Mixture<>, B>(backend);
+  add_layer<Sequential<Sigmoid, Logit<>>, B>(backend);
+  add_layer<HaarSqueeze, B>(backend);
+  add_layer<Swap, B>(backend);
+  add_layer<Orthogonal1x1<>, B>(backend);
   add_layer<Split, B>(backend);
   add_layer<Prior, B>(backend);
   add_extractor<Rrdb<1, 32, 128, 2>, B>(backend);
   add_extractor<VggLike<>, B>(backend);
   add_extractor<UShaped<>, B>(backend);
+  add_extractor<MlpExtractor<64, 64>, B>(backend);
 }
 
 const bool added = [] {

@@ -21,6 +21,15 @@ using OneLevel = Sequential<Level<8, Glow<ConvNet<128>>>, Prior>;
 using TwoLevels = Sequential<Level<8, Glow<ConvNet<128>>>, Split, Level<8, Glow<ConvNet<128>>>, Prior>;
 using Additive = Sequential<Level<8, Nice<ConvNet<128>>>, Split, Level<8, Nice<ConvNet<128>>>, Prior>;
 using Deep = Sequential<Level<48, Glow<ConvNet<32>>>, Split, Level<48, Glow<ConvNet<32>>>, Prior>;
+using Splines = Sequential<Level<8, Sequential<ActNorm, InvConv1x1, SplineCoupling<ConvNet<128>>>>, Split,
+                           Level<8, Sequential<ActNorm, InvConv1x1, SplineCoupling<ConvNet<128>>>>, Prior>;
+using Mixtures =
+    Sequential<Level<8, Sequential<ActNorm, Orthogonal1x1<>, MixtureCoupling<ConvNet<128>>>>, Split,
+               Level<8, Sequential<ActNorm, Orthogonal1x1<>, MixtureCoupling<ConvNet<128>>>>, Prior>;
+using Wavelets = Sequential<
+    HaarSqueeze, Repeat<8, Glow<ConvNet<128>>>, Split, HaarSqueeze,
+    Repeat<8, Sequential<ActNorm, CheckerboardCoupling<ConvNet<128>>, Swap, AffineCoupling<ConvNet<128>>>>,
+    Spline<>, Prior>;
 using Normed =
     Sequential<Level<4, Glow<InstanceNormNet<64>>>, Split, Level<4, Glow<InstanceNormNet<64>>>, Prior>;
 // 16x16 after the first Squeeze, 8x8 after the second, 4x4 after the third: Given has nothing of that size.
@@ -35,6 +44,9 @@ void for_each_flow(const Act& act) {
   act.template operator()<Additive>("additive");
   act.template operator()<Deep>("deep and narrow");
   act.template operator()<Normed>("instance norm");
+  act.template operator()<Splines>("splines");
+  act.template operator()<Mixtures>("mixtures");
+  act.template operator()<Wavelets>("wavelets");
   act.template operator()<ThreeLevels>("three levels");
 }
 

@@ -28,8 +28,9 @@ int main() {
     const auto checkpoint = training::prepare_folder("ring");  // log.jsonl and model.safetensors
     training::train(model, {.folder = "ring", .steps = 2000, .batch = 256, .average = 0.99},
                     training::hooks(model, checkpoint, [&](std::int64_t step) {
-                      const auto [x, y] = batch(step);
-                      return training::Pairs{x.to(device), y.to(device)};
+                      auto pairs = batch(step);
+                      pairs.for_each([&](at::Tensor& t) { t = t.to(device); });
+                      return pairs;
                     }));
     io::load_checkpoint(checkpoint, model);  // the average of the weights
   } catch (const Error& error) {

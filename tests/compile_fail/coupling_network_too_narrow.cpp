@@ -12,6 +12,9 @@ struct OneScaleOneShift {
     static constexpr long parameters = 2;
     static constexpr long multiply_adds = 0;
   };
+
+  template <class B, class In, class Condition, int Out>
+  struct Bound;
 };
 
 #ifdef CNF_PASSING_TWIN

@@ -11,6 +11,9 @@ struct MeanOnly {
     static constexpr long parameters = 0;
     static constexpr long multiply_adds = 0;
   };
+
+  template <class B, class In, class Condition, int Out>
+  struct Bound;
 };
 
 #ifdef CNF_PASSING_TWIN

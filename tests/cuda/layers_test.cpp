@@ -45,3 +45,11 @@ TEST_CASE("ActNorm and a mixing as one, in sequences that repeat") {
   check_all<Step, Sequential<ActNorm, InvConv1x1>, Sequential<ActNorm, InvConv1x1Plu>, Repeat<3, Step>,
             Sequential<Squeeze, Repeat<2, Step>, Split>>();
 }
+
+TEST_CASE("splines, mixtures, checkerboards, and what else is not in the paper") {
+  const Place place;
+  if (!place.is_there()) return;
+  check_all<SplineCoupling<ConvNet<6>>, MixtureCoupling<ConvNet<6>>, CheckerboardCoupling<ConvNet<6>>,
+            AffineCoupling<ResidualMlp<6>>, Spline<>, Mixture<>, Sequential<Sigmoid, Logit<>>, HaarSqueeze,
+            Orthogonal1x1<>, Swap>();
+}

@@ -18,6 +18,8 @@ struct TwoChannels {
     using output = with_channels<In, 2>;
     static constexpr long parameters = 0, multiply_adds = 0;
   };
+  template <class B, class In, class Condition, int Out>
+  struct Bound;
 };
 struct Shrinks {
   static std::string describe() { return "Shrinks"; }
@@ -26,6 +28,8 @@ struct Shrinks {
     using output = Shape<Out, In::height - 2, In::width - 2>;
     static constexpr long parameters = 0, multiply_adds = 0;
   };
+  template <class B, class In, class Condition, int Out>
+  struct Bound;
 };
 
 // Squeeze: even extents
@@ -51,6 +55,25 @@ static_assert(!FlowFor<AffineCoupling<TwoChannels>, Shape<4, 8, 8>>);
 static_assert(FlowFor<AdditiveCoupling<TwoChannels>, Shape<4, 8, 8>>);
 static_assert(!FlowFor<AdditiveCoupling<TwoChannels>, Shape<3, 8, 8>>);
 static_assert(!FlowFor<AdditiveCoupling<Shrinks>, Image>);
+
+// splines, mixtures, checkerboards
+static_assert(FlowFor<SplineCoupling<Net>, Image, Map> && FlowFor<MixtureCoupling<Net>, Shape<2>>);
+static_assert(!FlowFor<SplineCoupling<Net>, Shape<1, 8, 8>, Map>);
+static_assert(FlowFor<CheckerboardCoupling<Net>, Shape<1, 8, 8>, Map>);
+static_assert(!FlowFor<CheckerboardCoupling<Net>, Shape<4>>);
+static_assert(!FlowFor<CheckerboardCoupling<Net>, Image, Features<Shape<16, 4, 4>>>);
+static_assert(FlowFor<Spline<>, Image> && FlowFor<Mixture<>, Image> &&
+              FlowFor<Sequential<Logit<>, Sigmoid>, Image>);
+static_assert(FlowFor<HaarSqueeze, Image> && !FlowFor<HaarSqueeze, Shape<3, 7, 8>>);
+static_assert(FlowFor<Orthogonal1x1<>, Image> && !FlowFor<Orthogonal1x1<>, Shape<1, 8, 8>>);
+static_assert(FlowFor<Swap, Shape<1>>);
+
+// what is no layer, and layers of what is no network
+static_assert(!FlowFor<Net, Image> && !FlowFor<Rrdb<1, 4, 8, 1>, Image> && !FlowFor<Uniform<8>, Image>);
+static_assert(!FlowFor<int, Image> && !FlowFor<Sequential<ActNorm, int>, Image> &&
+              !FlowFor<Repeat<2, Net>, Image>);
+static_assert(!FlowFor<AffineCoupling<ActNorm>, Image> && !FlowFor<BasicPrior<int>, Image>);
+static_assert(!FlowFor<Reversible<Net>, Image>);
 
 // Split and Prior
 static_assert(FlowFor<Split, Shape<4, 8, 8>, Map>);

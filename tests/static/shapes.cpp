@@ -18,7 +18,7 @@ static_assert(std::is_same_v<Shape<7>, Shape<7, 1, 1>>);
 static_assert(resolve(dynamic / 4, 64) == 16 && resolve(5, 64) == 5);
 static_assert(std::is_same_v<resolved<Shape<12, dynamic / 2, dynamic / 2>, 32, 48>, Shape<12, 16, 24>>);
 static_assert(std::is_same_v<resolved<Image, 64, 64>, Image>);
-static_assert(std::is_same_v<Shape<3, dynamic / 2, dynamic / 2>, Shape<3, -2, -2>>);
+static_assert(std::is_same_v<Shape<3, dynamic / 2, dynamic / 2>, Shape<3, dynamic_over{2}, dynamic_over{2}>>);
 static_assert(!same_extents<Shape<3, 32, 32>, Shape<3, 32, 16>>);
 static_assert(!same_extents<Shape<3, 32, 32>, Shape<3, 16, 32>>);
 static_assert(!same_extents<Any, Shape<3, dynamic / 2, dynamic / 2>>);

@@ -18,7 +18,7 @@ struct Repeat {
 
   template <class In, class F>
   struct On : Elementwise<In> {
-    using one = typename L::template On<In, F>;
+    using one = detail::layer_on<L, In, F>;
     static constexpr bool positive = K > 0;
     static constexpr bool keeps_shape = std::is_same_v<typename one::output, In> && one::latents::count == 0;
     static constexpr bool valid = positive && one::valid && keeps_shape;

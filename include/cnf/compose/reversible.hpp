@@ -21,8 +21,8 @@ struct Reversible {
   static std::string describe() { return L::describe(); }
 
   template <class In, class F>
-  struct On : L::template On<In, F> {
-    using one = typename L::template On<In, F>;
+  struct On : detail::layer_on<L, In, F> {
+    using one = detail::layer_on<L, In, F>;
     static constexpr bool whole = one::latents::count == 0;
     static constexpr bool valid = one::valid && whole;
 

@@ -39,7 +39,7 @@ struct After<false, I, Here, F, Rest...> {
 
 template <int I, class In, class F, class L, class... Rest>
 struct Chain<I, In, F, L, Rest...> {
-  using here = typename L::template On<In, F>;
+  using here = layer_on<L, In, F>;
 
   using rest = typename After<here::valid, I, here, F, Rest...>::type;
 

@@ -27,9 +27,8 @@ struct Batch {
 
   Batch() = default;
   explicit Batch(typename B::Tensor tensor) : data(std::move(tensor)) {
-    auto fits = [](int extent, long actual) { return !is_fixed(extent) || extent == actual; };
-    if (B::channels(data) != S::channels || !fits(S::height, B::height(data)) ||
-        !fits(S::width, B::width(data)))
+    if (B::channels(data) != S::channels || !may_be(S::height, B::height(data)) ||
+        !may_be(S::width, B::width(data)))
       throw Error("expected a batch of " + shape_text<S>() + ", got " + std::to_string(B::samples(data)) +
                   " of " + std::to_string(B::channels(data)) + "x" + std::to_string(B::height(data)) + "x" +
                   std::to_string(B::width(data)));

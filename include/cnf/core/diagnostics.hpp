@@ -7,7 +7,7 @@
 // Every layer states its own sentences in `On<In, F>::check()`; this is the one place that calls them.
 #pragma once
 
-#include "cnf/core/features.hpp"
+#include "cnf/core/kinds.hpp"
 
 namespace cnf {
 
@@ -15,7 +15,7 @@ namespace cnf {
 /// F.
 template <int Index, class Layer, class In, class F>
 struct check_layer_accepts_input {
-  static_assert(Layer::template On<In, F>::check(), "cnf: this layer does not accept this input");
+  static_assert(detail::layer_on<Layer, In, F>::check(), "cnf: this layer does not accept this input");
 };
 
 namespace detail {

@@ -55,7 +55,7 @@ template <class List>
 struct divisors;
 template <template <class...> class List, class... S>
 struct divisors<List<S...>> {
-  static constexpr int largest = std::max({1, -S::height..., -S::width...});
+  static constexpr int largest = std::max({1, divisor_of(S::height)..., divisor_of(S::width)...});
 };
 
 }  // namespace detail

@@ -16,6 +16,17 @@ inline constexpr auto zeros = [](std::size_t count, const NoiseKey&) {
   return std::vector<double>(count, 0.0);
 };
 
+inline constexpr auto ones = [](std::size_t count, const NoiseKey&) {
+  return std::vector<double>(count, 1.0);
+};
+
+/// Standard normal.
+inline constexpr auto normal = [](std::size_t count, const NoiseKey& key) {
+  std::vector<double> values(count);
+  key.fill(values.data(), count, Distribution::normal);
+  return values;
+};
+
 /// Uniform on (-bound, bound).
 inline auto uniform(double bound) {
   return [bound](std::size_t count, const NoiseKey& key) {

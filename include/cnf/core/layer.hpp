@@ -64,7 +64,7 @@ struct Elementwise {
 
 /// A spec that has shape rules for In and F. Cheap: names only.
 template <class Spec, class In, class F>
-concept LayerSpec = requires {
+concept LayerSpec = detail::is_layer<Spec> && requires {
   typename Spec::template On<In, F>::output;
   typename Spec::template On<In, F>::latents;
   { Spec::template On<In, F>::valid } -> std::convertible_to<bool>;
@@ -79,7 +79,7 @@ namespace detail {
 
 template <class Flow, class In, class F>
 struct checked : check_layer_accepts_input<0, Flow, In, F> {
-  using on = typename Flow::template On<In, F>;
+  using on = layer_on<Flow, In, F>;
 };
 
 }  // namespace detail
@@ -126,9 +126,32 @@ struct Forward {
   Maps<B, typename on::latents> latents{};
 };
 
+namespace detail {
+
+/// A bound layer computes y, log_det and latents from a batch and maps, and back.
+template <class Layer, class Spec, class B, class In, class F, class On = typename Spec::template On<In, F>>
+concept computes = requires(const Layer& layer, Batch<B, In> x, Batch<B, typename On::output> y,
+                            Maps<B, typename On::latents> latents, const Maps<B, F>& features) {
+  { layer.forward(std::move(x), features).y } -> std::convertible_to<Batch<B, typename On::output>>;
+  layer.forward(std::move(x), features).log_det;
+  { layer.inverse(std::move(y), std::move(latents), features) } -> std::convertible_to<Batch<B, In>>;
+};
+
+template <class Spec, class B, class In, class F>
+struct bound {
+  using type = typename Spec::template Bound<B, In, F>;
+  static_assert(std::is_constructible_v<type, Scope<B>>, "cnf: a layer's Bound is made from a Scope<B>");
+  static_assert(
+      computes<type, Spec, B, In, F>,
+      "cnf: a layer's Bound has `Forward<B, Spec, In, F> forward(Batch<B, In>, const Maps<B, F>&) const` and "
+      "`Batch<B, In> inverse(Batch<B, output>, Maps<B, latents>, const Maps<B, F>&) const`");
+};
+
+}  // namespace detail
+
 /// The bound layer of a spec: owns parameters, computes.
 template <class Spec, class B, class In, class F>
-using bound_t = typename Spec::template Bound<B, In, F>;
+using bound_t = typename detail::bound<Spec, B, In, F>::type;
 
 /// Sees what every layer of a flow returns, for diagnosis; this one looks at nothing and costs nothing.
 struct NoWatch {

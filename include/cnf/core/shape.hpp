@@ -5,63 +5,96 @@
 //   Shape<3, dynamic, dynamic>            an RGB image whose size is known at run time only
 //   Shape<12, dynamic / 2, dynamic / 2>   half that size, whatever it is
 //
-// A dynamic extent is a divisor of the target's unknown extent, so resolutions still match at compile time,
+// A dynamic extent is the target's unknown extent over a divisor, so resolutions still match at compile time,
 // and one run-time check at the model's front (divisibility, met by padding) is left. Batch size, dtype and
 // device are never in a type.
 #pragma once
 
 #include <array>
 #include <string>
+#include <type_traits>
 
 namespace cnf {
 
-/// An extent: positive is fixed, -d is "the target's unknown extent divided by d". `dynamic / d` spells it.
-struct DynamicExtent {
-  constexpr operator int() const { return -1; }
-  friend constexpr int operator/(DynamicExtent, int divisor) { return -divisor; }
+/// An extent that only the run knows: the target's, divided by `divisor`. `dynamic / d` spells it. Compilers print it as it
+/// is written here, hence the name.
+struct dynamic_over {
+  int divisor;
+  friend constexpr dynamic_over operator/(dynamic_over extent, int d) { return {extent.divisor * d}; }
+  bool operator==(const dynamic_over&) const = default;
 };
-inline constexpr DynamicExtent dynamic{};
+inline constexpr dynamic_over dynamic{1};
 
-constexpr bool is_fixed(int extent) { return extent > 0; }
-constexpr bool is_even(int extent) { return extent < 0 || extent % 2 == 0; }
-constexpr int halved(int extent) { return extent < 0 ? 2 * extent : extent / 2; }
-/// Twice an extent; 0 where that would be more than the target's.
-constexpr int doubled(int extent) { return extent < 0 ? (extent % 2 == 0 ? extent / 2 : 0) : 2 * extent; }
+constexpr bool is_fixed(int) { return true; }
+constexpr bool is_fixed(dynamic_over) { return false; }
+constexpr int divisor_of(int) { return 1; }
+constexpr int divisor_of(dynamic_over extent) { return extent.divisor; }
+
+/// Half an extent, where it is even; and twice an extent, where that is not more than the target's.
+constexpr bool is_even(int extent) { return extent % 2 == 0; }
+constexpr bool is_even(dynamic_over) { return true; }
+constexpr int halved(int extent) { return extent < 2 ? 1 : extent / 2; }
+constexpr dynamic_over halved(dynamic_over extent) { return extent / 2; }
+constexpr bool can_double(int) { return true; }
+constexpr bool can_double(dynamic_over extent) { return extent.divisor % 2 == 0; }
+constexpr int doubled(int extent) { return 2 * extent; }
+constexpr dynamic_over doubled(dynamic_over extent) { return {extent.divisor < 2 ? 1 : extent.divisor / 2}; }
 
 /// Whether an extent can be halved that many times.
-constexpr bool can_halve(int extent, int times) {
+constexpr bool can_halve(auto extent, int times) {
   for (; times > 0; --times, extent = halved(extent))
     if (!is_even(extent)) return false;
   return true;
 }
 
-/// A dynamic extent once the target's extent is known; a fixed one is itself.
-constexpr long resolve(int extent, long target) { return extent < 0 ? target / -extent : extent; }
+/// How many times `small` goes into `large`; 0 where one is fixed and the other is not.
+constexpr int ratio(int large, int small) { return large / small; }
+constexpr int ratio(dynamic_over large, dynamic_over small) { return small.divisor / large.divisor; }
+constexpr int ratio(auto, auto) { return 0; }
 
-template <int Channels, int Height = 1, int Width = 1>
+/// An extent once the target's is known; a fixed one is itself.
+constexpr long resolve(int extent, long) { return extent; }
+constexpr long resolve(dynamic_over extent, long target) { return target / extent.divisor; }
+
+/// Whether an extent may have this many pixels.
+constexpr bool may_be(int extent, long pixels) { return extent == pixels; }
+constexpr bool may_be(dynamic_over, long) { return true; }
+
+constexpr bool same_extent(int a, int b) { return a == b; }
+constexpr bool same_extent(dynamic_over a, dynamic_over b) { return a == b; }
+constexpr bool same_extent(auto, auto) { return false; }
+
+template <class T>
+inline constexpr bool is_extent = std::is_same_v<T, int> || std::is_same_v<T, dynamic_over>;
+
+template <int Channels, auto Height = 1, auto Width = 1>
 struct Shape {
   static_assert(Channels >= 0, "cnf: a shape has zero or more channels");
-  static_assert(Height != 0 && Width != 0, "cnf: an extent is positive, or dynamic");
+  static_assert(is_extent<std::remove_const_t<decltype(Height)>> &&
+                    is_extent<std::remove_const_t<decltype(Width)>>,
+                "cnf: an extent is an int, or dynamic, or dynamic divided by an int");
   static constexpr int channels = Channels;
-  static constexpr int height = Height;
-  static constexpr int width = Width;
+  static constexpr auto height = Height;
+  static constexpr auto width = Width;
+  static_assert(resolve(height, divisor_of(height)) > 0 && resolve(width, divisor_of(width)) > 0,
+                "cnf: an extent is positive, or dynamic");
 };
 
 template <class S>
 inline constexpr bool is_shape = false;
-template <int C, int H, int W>
+template <int C, auto H, auto W>
 inline constexpr bool is_shape<Shape<C, H, W>> = true;
 
 /// S has fixed extents; area and size are of fixed shapes, and 0 for dynamic ones.
 template <class S>
 inline constexpr bool is_fixed_shape = is_fixed(S::height) && is_fixed(S::width);
 template <class S>
-inline constexpr long area = is_fixed_shape<S> ? long{S::height} * S::width : 0;
+inline constexpr long area = is_fixed_shape<S> ? resolve(S::height, 0) * resolve(S::width, 0) : 0;
 template <class S>
 inline constexpr long size = S::channels* area<S>;
 
 template <class A, class B>
-inline constexpr bool same_extents = A::height == B::height&& A::width == B::width;
+inline constexpr bool same_extents = same_extent(A::height, B::height) && same_extent(A::width, B::width);
 
 /// S with another number of channels.
 template <class S, int Channels>
@@ -78,14 +111,20 @@ inline std::string sizes_text(const std::array<long, 4>& sizes) {
   return text + ")";
 }
 
+namespace detail {
+
+inline std::string extent_text(int extent, const char*) { return std::to_string(extent); }
+inline std::string extent_text(dynamic_over extent, const char* name) {
+  return extent == dynamic ? name : name + ("/" + std::to_string(extent.divisor));
+}
+
+}  // namespace detail
+
 /// "3x32x32", "3xHxW", "12xH/2xW/2".
 template <class S>
 std::string shape_text() {
-  auto extent = [](int e, const char* name) {
-    if (e > 0) return std::to_string(e);
-    return e == -1 ? std::string(name) : name + ("/" + std::to_string(-e));
-  };
-  return std::to_string(S::channels) + "x" + extent(S::height, "H") + "x" + extent(S::width, "W");
+  return std::to_string(S::channels) + "x" + detail::extent_text(S::height, "H") + "x" +
+         detail::extent_text(S::width, "W");
 }
 
 }  // namespace cnf

@@ -22,7 +22,7 @@ namespace cnf::detail {
 template <class Target, class F>
 struct NoiseMaps {
   static constexpr bool two = is_even(Target::height) && is_even(Target::width);
-  using Half = Shape<4 * Target::channels, two ? halved(Target::height) : 1, two ? halved(Target::width) : 1>;
+  using Half = Shape<4 * Target::channels, halved(Target::height), halved(Target::width)>;
 
   template <class S>
   using with_features = with_channels<S, S::channels + condition_t<F, S>::channels>;

@@ -14,16 +14,17 @@ struct CouplingOn : Elementwise<In> {
   using Changed = with_channels<In, changed>;
   using Kept = with_channels<In, In::channels - changed>;
   using Condition = condition_t<F, In>;
-  using net = typename Net::template On<Kept, Condition, PerChannel * changed>;
+  using net = network_on<Net, Kept, Condition, PerChannel * changed>;
 
   static constexpr bool enough_channels = In::channels > 1;
   static constexpr bool net_fits = returns_channels<Net, Kept, Condition, PerChannel * changed>;
-  static constexpr bool valid = enough_channels && matching_map<F, In>::found && net_fits;
+  static constexpr bool valid = is_network<Net> && enough_channels && matching_map<F, In>::found && net_fits;
   static constexpr bool tiled = radius_of<net>() != unbounded;
   static constexpr long parameters = net::parameters;
   static constexpr long multiply_adds = net::multiply_adds;
 
   static consteval bool check() {
+    static_assert(expect_network<Net>());
     static_assert(enough_channels,
                   "cnf: a coupling needs at least two channels, one to change and one to look at");
     check_feature_map<F, In>();

@@ -2,6 +2,7 @@
 //
 //   Permute<2, 0, 1>   output channel i is input channel 2, 0, 1; fed anything but three: a compile error
 //   Reverse            the last channel first, for any number
+//   Swap               the second half first, for any number: a coupling after it changes what the one before kept
 #pragma once
 
 #include "cnf/core/layer.hpp"
@@ -81,6 +82,25 @@ struct Reverse {
 
   template <class B, class In, class F>
   using Bound = detail::Permuting<Reverse, B, In, F>;
+};
+
+struct Swap {
+  static std::string describe() { return "Swap"; }
+
+  template <int C>
+  static constexpr std::array<int, C> order() {
+    std::array<int, C> o{};
+    for (int i = 0; i < C; ++i) o[std::size_t(i)] = (C / 2 + i) % C;
+    return o;
+  }
+
+  template <class In, class F>
+  struct On : Elementwise<In> {
+    static constexpr bool volume_preserving = true;
+  };
+
+  template <class B, class In, class F>
+  using Bound = detail::Permuting<Swap, B, In, F>;
 };
 
 }  // namespace cnf

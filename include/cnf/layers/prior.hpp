@@ -22,17 +22,18 @@ struct BasicPrior {
   template <class In, class F>
   struct On : Elementwise<In> {
     using Condition = condition_t<F, In>;
-    using Nothing = with_channels<In, 0>;
-    using net = typename Net::template On<Nothing, Condition, 2 * In::channels>;
+    using Unseen = with_channels<In, 0>;
+    using net = detail::network_on<Net, Unseen, Condition, 2 * In::channels>;
     static constexpr bool conditional = Condition::channels > 0;
 
-    static constexpr bool net_fits = detail::returns_channels<Net, Nothing, Condition, 2 * In::channels>;
-    static constexpr bool valid = matching_map<F, In>::found && net_fits;
+    static constexpr bool net_fits = detail::returns_channels<Net, Unseen, Condition, 2 * In::channels>;
+    static constexpr bool valid = detail::is_network<Net> && matching_map<F, In>::found && net_fits;
     static constexpr bool tiled = !conditional || radius_of<net>() != unbounded;
     static constexpr long parameters = conditional ? net::parameters : 2 * In::channels;
     static constexpr long multiply_adds = conditional ? net::multiply_adds : 0;
 
     static consteval bool check() {
+      static_assert(detail::expect_network<Net>());
       detail::check_feature_map<F, In>();
       static_assert(net_fits, "cnf: a prior's network must return a mean and a log-sigma for each channel");
       return true;
@@ -49,7 +50,7 @@ struct BasicPrior {
       explicit Constant(Scope<B> scope) : bias(scope.parameter("bias", {2 * In::channels}, initial::zeros)) {}
     };
     struct Conditional {
-      detail::TiledNet<Net, B, typename on::Nothing, typename on::Condition, 2 * In::channels> call;
+      detail::TiledNet<Net, B, typename on::Unseen, typename on::Condition, 2 * In::channels> call;
       explicit Conditional(Scope<B> scope) : call(scope) {}
     };
     std::conditional_t<on::conditional, Conditional, Constant> net;
@@ -93,7 +94,7 @@ struct BasicPrior {
       if constexpr (on::conditional)
         net.call.for_each_tile(
             y, features.template condition<In>(),
-            [](const Window&) { return Batch<B, typename on::Nothing>(); },
+            [](const Window&) { return Batch<B, typename on::Unseen>(); },
             [&](const Window& tile, const typename B::Tensor& raw) {
               B::paste(y, tile, change(detail::Whitening<B>{raw}, B::window(y, tile)));
             });

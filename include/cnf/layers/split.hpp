@@ -25,18 +25,19 @@ struct BasicSplit {
   struct On : Elementwise<In> {
     using Half = with_channels<In, In::channels / 2>;
     using Condition = condition_t<F, In>;
-    using net = typename Net::template On<Half, Condition, 2 * Half::channels>;
+    using net = detail::network_on<Net, Half, Condition, 2 * Half::channels>;
     using output = Half;
     using latents = Latents<Half>;
 
     static constexpr bool even = In::channels % 2 == 0 && In::channels > 0;
     static constexpr bool net_fits = detail::returns_channels<Net, Half, Condition, 2 * Half::channels>;
-    static constexpr bool valid = even && matching_map<F, In>::found && net_fits;
+    static constexpr bool valid = detail::is_network<Net> && even && matching_map<F, In>::found && net_fits;
     static constexpr bool tiled = radius_of<net>() != unbounded;
     static constexpr long parameters = net::parameters;
     static constexpr long multiply_adds = net::multiply_adds;
 
     static consteval bool check() {
+      static_assert(detail::expect_network<Net>());
       static_assert(even, "cnf: Split sends half of the channels away, so their number must be even");
       detail::check_feature_map<F, In>();
       static_assert(net_fits,

@@ -12,8 +12,7 @@ struct Squeeze {
 
   template <class In, class F>
   struct On : Elementwise<In> {
-    using output = Shape<4 * In::channels, halved(In::height) ? halved(In::height) : 1,
-                         halved(In::width) ? halved(In::width) : 1>;
+    using output = Shape<4 * In::channels, halved(In::height), halved(In::width)>;
     static constexpr bool valid = is_even(In::height) && is_even(In::width);
     static constexpr bool volume_preserving = true;
 

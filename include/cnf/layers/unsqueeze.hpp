@@ -12,9 +12,9 @@ struct Unsqueeze {
 
   template <class In, class F>
   struct On : Elementwise<In> {
-    static constexpr bool fits = doubled(In::height) != 0 && doubled(In::width) != 0;
+    static constexpr bool fits = can_double(In::height) && can_double(In::width);
     static constexpr bool valid = In::channels % 4 == 0 && fits;
-    using output = Shape<In::channels / 4, fits ? doubled(In::height) : 1, fits ? doubled(In::width) : 1>;
+    using output = Shape<In::channels / 4, doubled(In::height), doubled(In::width)>;
     static constexpr bool volume_preserving = true;
 
     static consteval bool check() {

@@ -13,6 +13,7 @@
 
 #include "cnf/compose/conditioned.hpp"
 #include "cnf/core/describe.hpp"
+#include "cnf/core/inputs.hpp"
 #include "cnf/densities/diagonal_gaussian.hpp"
 #include "cnf/dequantize/continuous.hpp"
 #include "cnf/nets/tiled.hpp"
@@ -34,7 +35,7 @@ struct ConditionalFlow {
  public:
   using target = Target;
   using input = Input;
-  using extracted = typename Extractor::template On<Input>;
+  using extracted = detail::extractor_on<Extractor, Input>;
   using features = typename extracted::output;
   using flow = checked_t<Flow, Target, features>;
   using latents = latents_t<Flow, Target, features>;
@@ -50,20 +51,23 @@ struct ConditionalFlow {
       {largest_divisor<latents>, largest_divisor<features>, dequantization_divisor<dequantization>()});
 
   static consteval bool check() { return extracted::check() && dequantization::check(); }
+  static_assert(detail::expect_dequantizer<Dequantizer>());
 
   static std::string describe() {
-    return "ConditionalFlow<" + shape_text<Target>() + ", " + shape_text<Input>() + ", " +
+    return "ConditionalFlow<" + shape_text<Target>() + ", " + input_text<Input>() + ", " +
            detail::described_list<Extractor, Flow, Dequantizer>() + ">";
   }
 
   /// Rows of the extractor, the flow and a learnt dequantizer for a target of Height x Width.
   template <int Height, int Width>
   static std::vector<LayerRow> table() {
-    using In = resolved<Input, Height, Width>;
+    using In = resolved_input<Input, Height, Width>;
     using Y = resolved<Target, Height, Width>;
     using on = typename Extractor::template On<In>;
-    std::vector<LayerRow> rows{{"extractor", Extractor::describe(), shape_text<In>(),
-                                shapes_text(typename on::output{}), 1, on::parameters, on::multiply_adds}};
+    std::vector<LayerRow> rows;
+    if (!std::is_same_v<Input, Nothing>)
+      rows.push_back({"extractor", Extractor::describe(), input_text<In>(),
+                      shapes_text(typename on::output{}), 1, on::parameters, on::multiply_adds});
     using F = typename resolve_list<features, Height, Width>::type;
     add_layer_rows<Flow, Y, F>(rows, "flow");
     using noise = typename Dequantizer::template On<Y, F>;
@@ -86,8 +90,9 @@ struct ConditionalFlow {
           dequantizer(scope.child("dequantizer")),
           tile(scope.tile()) {}
 
-    Maps<B, features> prepare(const Batch<B, Input>& x) const {
-      return conditioned.prepare(detail::extracted<Extractor>(extractor, x, tile));
+    /// For a target of this size, padding included.
+    Maps<B, features> prepare(const input_t<B, Input>& x, Extents size) const {
+      return conditioned.prepare(detail::extracted<Extractor, B, Input>(extractor, x, size, tile));
     }
 
     template <class Watch = NoWatch>

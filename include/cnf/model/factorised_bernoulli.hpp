@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "cnf/core/describe.hpp"
+#include "cnf/core/inputs.hpp"
 #include "cnf/densities/bernoulli.hpp"
 #include "cnf/dequantize/continuous.hpp"
 #include "cnf/nets/instance_norm_net.hpp"
@@ -25,9 +26,10 @@ namespace detail {
 /// log2 of how many times smaller than Target a map is; -1 where it is no such part.
 template <class Target, class Map>
 constexpr int halvings() {
-  int h = Target::height, w = Target::width;
+  auto h = Target::height;
+  auto w = Target::width;
   for (int n = 0; n < 16; ++n, h = halved(h), w = halved(w)) {
-    if (h == Map::height && w == Map::width) return n;
+    if (same_extent(h, Map::height) && same_extent(w, Map::width)) return n;
     if (!is_even(h) || !is_even(w)) return -1;
   }
   return -1;
@@ -40,7 +42,7 @@ template <class Target, class Input, class Extractor, class Density = Bernoulli,
 struct FactorisedBernoulli {
   using target = Target;
   using input = Input;
-  using extracted = typename Extractor::template On<Input>;
+  using extracted = detail::extractor_on<Extractor, Input>;
   using maps = typename extracted::output;
   using features = Features<Target>;  // the network output l
   using latents = Latents<Target>;
@@ -140,7 +142,7 @@ struct FactorisedBernoulli {
     explicit Bound(Scope<B> scope)
         : extractor(scope.child("extractor")), heads(scope.child("head").precise()) {}
 
-    Maps<B, features> prepare(const Batch<B, Input>& x) const {
+    Maps<B, features> prepare(const Batch<B, Input>& x, Extents) const {
       return {.data = {B::to_state(heads(extractor(x)), x.data)}};
     }
 

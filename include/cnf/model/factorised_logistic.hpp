@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cnf/core/describe.hpp"
+#include "cnf/core/inputs.hpp"
 #include "cnf/densities/discretized_logistic.hpp"
 #include "cnf/dequantize/continuous.hpp"
 #include "cnf/nets/conv.hpp"
@@ -21,7 +22,7 @@ template <class Target, class Input, class Extractor, int Bits = 8>
 struct FactorisedLogistic {
   using target = Target;
   using input = Input;
-  using extracted = typename Extractor::template On<Input>;
+  using extracted = detail::extractor_on<Extractor, Input>;
   using features = Features<with_channels<Target, 2 * Target::channels>>;  // mu and log s, raw
   using latents = Latents<Target>;
 
@@ -36,13 +37,14 @@ struct FactorisedLogistic {
   static constexpr bool has_base = base_index >= 0 && base_index != body::index;
 
   /// How many times larger y is than x.
-  static constexpr int upscale =
-      is_fixed(Target::height) ? Target::height / Input::height : Input::height / Target::height;
+  static constexpr int upscale = ratio(Target::height, Input::height);
 
   /// Whether a target extent is `upscale` times that of the input.
-  static constexpr bool fits(int target, int input_extent) {
-    return is_fixed(target) ? target == upscale * input_extent : input_extent == upscale * target;
+  static constexpr bool fits(int target, int input_extent) { return target == upscale * input_extent; }
+  static constexpr bool fits(dynamic_over target, dynamic_over input_extent) {
+    return input_extent.divisor == upscale * target.divisor;
   }
+  static constexpr bool fits(auto, auto) { return false; }
 
   static constexpr ConvShape head() {
     return {.in = condition_t<typename extracted::output, Input>::channels,
@@ -97,7 +99,7 @@ struct FactorisedLogistic {
           to_parameters(scope.child("head").precise(), head()),
           tile(scope.tile()) {}
 
-    Maps<B, features> prepare(const Batch<B, Input>& x) const {
+    Maps<B, features> prepare(const Batch<B, Input>& x, Extents) const {
       return detail::extracted_by<parameters_on>([&](const auto& part) { return raw_parameters(part); }, x,
                                                  tile);
     }

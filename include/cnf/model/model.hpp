@@ -9,7 +9,10 @@
 //   auto z = p.encode(y);   p.decode(z);                        typed latents, one per level
 //   auto other = clone(model);   copy_parameters(model, other); models of their own
 //
-// x: (N, C, h, w) real. y: (N, C, H, W), of real numbers, or, with a discrete likelihood, of integers 0 ..
+// A model without a condition (model/unconditional_flow.hpp) has log_prob, bits_per_dim, sample, encode and decode itself. A model of
+// several inputs takes a struct of them (core/inputs.hpp).
+//
+// x: (N, C, h, w) real and finite. y: (N, C, H, W), of real numbers, or, with a discrete likelihood, of integers 0 ..
 // 2^bits - 1 in any dtype; samples come in the same alphabet. Sizes that the flow can't divide are padded
 // right and below with their last column and row, and cropped; the likelihood of a padded target is that of target and padding
 // together: of a discrete target never above its own (a density has no such order). Wrong sizes: Error with
@@ -19,12 +22,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numbers>
 #include <string>
 #include <vector>
 
 #include "cnf/core/describe.hpp"
+#include "cnf/core/inputs.hpp"
 #include "cnf/core/likelihood.hpp"
 #include "cnf/core/noise_batch.hpp"
 
@@ -75,6 +80,47 @@ struct FiniteWatch {
   }
 };
 
+/// Whether an input tells how large the target is, as one of fixed size does anyway.
+template <class Target, class Input>
+inline constexpr bool tells_size = is_fixed_shape<Target>;
+template <class Target, int C, auto H, auto W>
+inline constexpr bool tells_size<Target, Shape<C, H, W>> = (is_fixed(Target::height) || !is_fixed(H)) &&
+                                                           (is_fixed(Target::width) || !is_fixed(W));
+template <class Target, class First, class Second>
+inline constexpr bool tells_size<Target, Pair<First, Second>> =
+    tells_size<Target, First> || tells_size<Target, Second>;
+
+/// Pixels of a target of dynamic size that a pixel of the coarsest input stands for.
+template <class Target, class Input>
+constexpr int input_divisor() {
+  if constexpr (is_shape<Input>)
+    return std::max({1, is_fixed(Target::height) ? 1 : ratio(Target::height, Input::height),
+                     is_fixed(Target::width) ? 1 : ratio(Target::width, Input::width)});
+  else if constexpr (std::is_same_v<Input, Nothing>)
+    return 1;
+  else
+    return std::max(input_divisor<Target, typename Input::first>(),
+                    input_divisor<Target, typename Input::second>());
+}
+
+/// Of the finest input.
+template <class Target, class Input>
+constexpr Extents unit_of() {
+  if constexpr (is_shape<Input>) {
+    return {std::max(1, is_fixed(Target::height) ? 1 : ratio(Target::height, Input::height)),
+            std::max(1, is_fixed(Target::width) ? 1 : ratio(Target::width, Input::width))};
+  } else if constexpr (std::is_same_v<Input, Nothing>) {
+    return {};
+  } else {
+    constexpr Extents a = unit_of<Target, typename Input::first>(),
+                      b = unit_of<Target, typename Input::second>();
+    constexpr bool first = tells_size<Target, typename Input::first>,
+                   second = tells_size<Target, typename Input::second>;
+    if constexpr (first != second) return first ? a : b;
+    return {std::min(a.height, b.height), std::min(a.width, b.width)};
+  }
+}
+
 }  // namespace detail
 
 template <class Spec, class B>
@@ -108,6 +154,7 @@ class Model : public B::Module {
   using PerSample = typename B::PerSample;
   using Target = typename Spec::target;
   using Input = typename Spec::input;
+  using Inputs = input_tensors_t<B, Input>;
   using LatentMaps = Maps<B, typename Spec::latents>;
 
   struct Options {
@@ -148,9 +195,13 @@ class Model : public B::Module {
   }
 
   /// Height and width of targets are padded to multiples of this.
-  static constexpr int divisor = Spec::divisor;
+  static constexpr int divisor = std::max(Spec::divisor, detail::input_divisor<Target, Input>());
   /// Whether large images run in tiles: their memory is that of the image, its features and a tile, whatever the size.
   static constexpr bool tiled = Spec::tiled && !is_fixed(Target::height) && !is_fixed(Target::width);
+
+  static constexpr bool unconditional = std::is_same_v<Input, Nothing>;
+  /// Whether the input tells how large the target is.
+  static constexpr bool knows_size = detail::tells_size<Target, Input>;
 
   class Given {
    public:
@@ -225,15 +276,14 @@ class Model : public B::Module {
     friend class Model;
     using Features = Maps<B, typename Spec::features>;
 
-    Given(const Model& model, const Batch<B, Input>& x, long height, long width, long padded_height,
-          long padded_width)
+    Given(const Model& model, const input_t<B, Input>& x, long samples, Extents size, Extents padded)
         : model_(&model),
-          maps_(model.bound_.prepare(x)),
-          samples_(x.samples()),
-          height_(height),
-          width_(width),
-          padded_height_(padded_height),
-          padded_width_(padded_width) {}
+          maps_(model.bound_.prepare(x, padded)),
+          samples_(samples),
+          height_(size.height),
+          width_(size.width),
+          padded_height_(padded.height),
+          padded_width_(padded.width) {}
 
     Features maps_for(long count) const {
       if (count == samples_) return maps_;
@@ -281,12 +331,11 @@ class Model : public B::Module {
 
     Batch<B, Target> padded_target(const Tensor& y) const {
       const long h = B::height(y), w = B::width(y), n = B::samples(y);
-      const auto fits = [](long extent, long expected, int unit) {
+      const auto fits = [](long extent, long expected, long unit) {
         return extent <= expected && extent > expected - unit;
       };
-      if (!fits(h, height_, Model::upscale(Target::height, Input::height)) ||
-          !fits(w, width_, Model::upscale(Target::width, Input::width)) || n % samples_ != 0 || n == 0 ||
-          B::channels(y) != Target::channels)
+      if (!fits(h, height_, Model::unit.height) || !fits(w, width_, Model::unit.width) || n % samples_ != 0 ||
+          n == 0 || B::channels(y) != Target::channels)
         throw Error("expected a target of (" + std::to_string(samples_) + " or a multiple, " +
                     std::to_string(Target::channels) + ", " + std::to_string(height_) + ", " +
                     std::to_string(width_) + "), got " + sizes_text(sizes_of<B>(y)));
@@ -320,36 +369,118 @@ class Model : public B::Module {
     long samples_, height_, width_, padded_height_, padded_width_;
   };
 
-  /// p(. | x). Keeps a reference to this model.
-  Given given(const Tensor& x) const {
-    const long h = target_extent(Target::height, Input::height, B::height(x)),
-               w = target_extent(Target::width, Input::width, B::width(x));
-    if (B::channels(x) != Input::channels || B::samples(x) < 1 || h < 1 || w < 1)
-      throw Error("expected an input of " + shape_text<Input>() + ", got " + sizes_text(sizes_of<B>(x)));
-    const long ph = is_fixed(Target::height) ? h : rounded_up(h),
-               pw = is_fixed(Target::width) ? w : rounded_up(w);
-    const Batch<B, Input> input(padded(B::like(x, anchor_), input_extent(Input::height, ph, B::height(x)),
-                                       input_extent(Input::width, pw, B::width(x))));
-    return Given(*this, input, h, w, ph, pw);
+  /// p(. | x). Keeps a reference to this model. Where x doesn't tell how large the target is: for one of this size.
+  Given given(const Inputs& x) const requires knows_size { return given(x, target_size(x)); }
+  Given given(const Inputs& x, Extents size) const {
+    expect_sizes(x, size);
+    long samples = -1;
+    for_each_input<Input>(x, [&]<class S>(const Tensor& t) {
+      if (B::channels(t) != S::channels || B::samples(t) < 1 || B::height(t) < 1 || B::width(t) < 1)
+        throw Error("expected an input of " + shape_text<S>() + ", got " + sizes_text(sizes_of<B>(t)));
+      if (samples >= 0 && samples != B::samples(t))
+        throw Error("expected inputs of as many samples, got " + std::to_string(samples) + " and " +
+                    std::to_string(B::samples(t)));
+      samples = B::samples(t);
+      expect_finite(t);
+    });
+    return given(x, samples, size);
+  }
+
+  /// Of a model without a condition: p itself, of as many samples as y has.
+  PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
+    return alone(y).log_prob(y, noise);
+  }
+  BitsPerDim<B> bits_per_dim(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
+    return alone(y).bits_per_dim(y, noise);
+  }
+  LatentMaps encode(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
+    return alone(y).encode(y, noise);
+  }
+  std::string first_nonfinite(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
+    return alone(y).first_nonfinite(y, noise);
+  }
+  /// Of a target of dynamic size: of this size.
+  Tensor sample(const SampleOptions& options, Extents size) const requires unconditional {
+    return given({}, 1, size).sample(options);
+  }
+  Tensor decode(LatentMaps z, Extents size) const requires unconditional {
+    return given({}, 1, size).decode(std::move(z));
+  }
+  Tensor sample(const SampleOptions& options = {}) const requires(unconditional&& knows_size) {
+    return sample(options, target_size({}));
+  }
+  Tensor decode(LatentMaps z) const requires(unconditional&& knows_size) {
+    return decode(std::move(z), target_size({}));
   }
 
   const typename Spec::template Bound<B>& bound() const { return bound_; }
 
  private:
-  /// Dynamic target extent for one unit of input extent; a target may be smaller by less than that.
-  static constexpr int upscale(int target, int input) {
-    return is_fixed(target) ? 1 : std::max(1, input / target);
+  Given given(const Inputs& x, long samples, Extents size) const {
+    if (!may_be(Target::height, size.height) || !may_be(Target::width, size.width) || size.height < 1 ||
+        size.width < 1)
+      throw Error("expected a size of a target of " + shape_text<Target>() + ", got " +
+                  std::to_string(size.height) + "x" + std::to_string(size.width));
+    const Extents padded{rounded_up(Target::height, size.height), rounded_up(Target::width, size.width)};
+    const auto extent = [](auto of_input, long target, long actual) {
+      return is_fixed(of_input) ? actual : resolve(of_input, target);
+    };
+    return Given(
+        *this,
+        input_from<B, Input>(x,
+                             [&]<class S>(const Tensor& t) {
+                               return Batch<B, S>(Model::padded(
+                                   B::like(t, anchor_), extent(S::height, padded.height, B::height(t)),
+                                   extent(S::width, padded.width, B::width(t))));
+                             }),
+        samples, size, padded);
   }
-  static long target_extent(int target, int input, long of_input) {
-    return is_fixed(target) ? target : upscale(target, input) * of_input;
+  Given alone(const Tensor& y) const { return given({}, B::samples(y), Extents{B::height(y), B::width(y)}); }
+
+  /// visit(extent of `size`, pixels that an input of dynamic size stands for, of which as many may be missing) down and across.
+  template <class Visit>
+  static void for_each_extent(const Inputs& x, Extents& size, const Visit& visit) {
+    const auto one = [&](long& extent, auto target, auto of_input, long actual) {
+      if (is_fixed(target) || is_fixed(of_input)) return;
+      const long unit = std::max(1, ratio(target, of_input));
+      visit(extent, unit * actual, unit);
+    };
+    for_each_input<Input>(x, [&]<class S>(const Tensor& t) {
+      one(size.height, Target::height, S::height, B::height(t));
+      one(size.width, Target::width, S::width, B::width(t));
+    });
   }
-  static long rounded_up(long extent) { return (extent + divisor - 1) / divisor * divisor; }
-  static long input_extent(int extent, long padded, long actual) {
-    return is_fixed(extent) ? actual : resolve(extent, padded);
+
+  /// The size of the target: its own where that is fixed, else what the finest input of dynamic size stands for.
+  static Extents target_size(const Inputs& x) {
+    constexpr long any = std::numeric_limits<long>::max();
+    Extents size{is_fixed(Target::height) ? resolve(Target::height, 0) : any,
+                 is_fixed(Target::width) ? resolve(Target::width, 0) : any};
+    for_each_extent(x, size, [](long& extent, long here, long) { extent = std::min(extent, here); });
+    return size;
+  }
+  static void expect_sizes(const Inputs& x, Extents size) {
+    for_each_extent(x, size, [](long extent, long here, long unit) {
+      if (extent > here || extent <= here - unit)
+        throw Error("expected inputs for a target of one size, got one for " + std::to_string(extent) +
+                    " pixels and one for " + std::to_string(here));
+    });
+  }
+
+  static void expect_finite(const Tensor& x) {
+    if constexpr (requires { B::waits_for(x); })
+      if (B::waits_for(x)) return;  // a layer's result will not be finite
+    if (!B::all_finite(x)) throw Error("expected finite numbers in the input, got NaN or infinity");
+  }
+  static long rounded_up(auto target, long extent) {
+    return is_fixed(target) ? extent : (extent + divisor - 1) / divisor * divisor;
   }
   static Tensor padded(const Tensor& t, long height, long width) {
     return B::height(t) == height && B::width(t) == width ? t : B::pad(t, height, width);
   }
+
+  /// A target may be smaller than what the inputs stand for by less than this.
+  static constexpr Extents unit = detail::unit_of<Target, Input>();
 
   Options options_;
   typename Spec::template Bound<B> bound_;

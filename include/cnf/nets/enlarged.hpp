@@ -12,10 +12,10 @@ struct Enlarged {
   static std::string describe() { return "Enlarged<" + Extractor::describe() + ">"; }
 
   template <class In>
-  struct On : Extractor::template On<In> {
-    using inner = typename Extractor::template On<In>;
-    static constexpr bool fits = doubled(In::height) != 0 && doubled(In::width) != 0;
-    using large = Shape<In::channels, fits ? doubled(In::height) : 1, fits ? doubled(In::width) : 1>;
+  struct On : detail::extractor_on<Extractor, In> {
+    using inner = detail::extractor_on<Extractor, In>;
+    static constexpr bool fits = can_double(In::height) && can_double(In::width);
+    using large = Shape<In::channels, doubled(In::height), doubled(In::width)>;
     using output = join_t<Features<large>, typename inner::output>;
     static constexpr bool valid = inner::valid && fits;
     static constexpr int radius = radius_beside(radius_of<inner>(), 2);

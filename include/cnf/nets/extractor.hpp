@@ -1,12 +1,14 @@
 // The extractor contract, and the two extractors without parameters. An extractor turns a model's input x
 // into the feature maps of its flow; Rrdb is one. It has `describe`, `On<In>` with `output` (a
-// Features<...>), `valid`, `check`, `parameters`, `multiply_adds`, `radius` and `width` (nets/network.hpp, in pixels of x), and `Bound<B, In>` with `Maps<B, output>
-// operator()(const Batch<B, In>&)`.
+// Features<...>), `valid`, `check`, `parameters`, `multiply_adds`, `radius` and `width` (nets/network.hpp, in pixels of x),
+// and `Bound<B, In>` with `Maps<B, output> operator()(const Batch<B, In>&)`; where it needs to know how large the target
+// is, with `operator()(const Batch<B, In>&, Extents)`.
 //
 //   Passthrough     x itself is the one feature map: vectors, tabular data
-//   Unconditional   no map: p(y), whatever x
+//   Unconditional   no map: p(y), whatever x (without an x at all: model/unconditional_flow.hpp)
 #pragma once
 
+#include "cnf/core/inputs.hpp"
 #include "cnf/core/layer.hpp"
 
 namespace cnf {
@@ -39,7 +41,7 @@ struct Unconditional {
   template <class B, class In>
   struct Bound {
     explicit Bound(Scope<B>) {}
-    Maps<B, Features<>> operator()(const Batch<B, In>&) const { return {}; }
+    Maps<B, Features<>> operator()(const input_t<B, In>&) const { return {}; }
   };
 };
 

@@ -55,7 +55,7 @@ Scope<B> network_scope(const Scope<B>& layer) {
 /// Whether a network returns exactly the Out channels that its layer needs, at the layer's extents.
 template <class Net, class In, class Condition, int Out>
 inline constexpr bool returns_channels =
-    std::is_same_v<typename Net::template On<In, Condition, Out>::output, with_channels<In, Out>>;
+    std::is_same_v<typename network_on<Net, In, Condition, Out>::output, with_channels<In, Out>>;
 
 }  // namespace detail
 }  // namespace cnf

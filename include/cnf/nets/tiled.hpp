@@ -3,7 +3,7 @@
 //   TiledNet<Net, B, In, Condition, Out> net(scope);     inside a layer, in place of the bound Net
 //   net(z, h)                                            what Net says, of the whole image
 //   if (net.in_tiles(state)) net.for_each_tile(...)      what it says, tile by tile
-//   extracted(extractor, x, asked)                       the maps of an extractor, in tiles where x is large
+//   extracted(extractor, x, size, asked)                 the maps of an extractor, in tiles where x is large
 //
 // The side of a tile is that of Model's option `tile`, or chosen by the backend, so that what a network of this width holds at
 // once fits the cache, or a small part of the device's memory.
@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "cnf/core/inputs.hpp"
 #include "cnf/core/tiles.hpp"
 #include "cnf/nets/network.hpp"
 
@@ -40,7 +41,9 @@ double work(const typename B::Tensor& like, const Window& tile) {
 
 /// A part of an image whose type says how large it is would be another type.
 template <class S>
-inline constexpr bool has_free_extents = !is_fixed(S::height) && !is_fixed(S::width);
+inline constexpr bool has_free_extents = false;
+template <int C, auto H, auto W>
+inline constexpr bool has_free_extents<Shape<C, H, W>> = !is_fixed(H) && !is_fixed(W);
 
 template <class Net, class B, class In, class Condition, int Out>
 struct TiledNet {
@@ -98,12 +101,13 @@ struct MapScales;
 template <class... S, class In>
 struct MapScales<Features<S...>, In> {
   static constexpr std::array<std::array<long, 2>, sizeof...(S)> all{
-      std::array<long, 2>{-In::height, -S::height}...};
+      std::array<long, 2>{divisor_of(In::height), divisor_of(S::height)}...};
   /// The pixels of the input that a pixel of the smallest map stands for.
-  static constexpr long unit = std::max({1L, long{S::height} / In::height...});
+  static constexpr long unit = std::max({1L, long{divisor_of(S::height)} / divisor_of(In::height)...});
   /// Whether that is so down and across.
-  static constexpr bool valid =
-      ((has_free_extents<S> && long{S::height} * In::width == long{S::width} * In::height) && ...);
+  static constexpr bool valid = ((has_free_extents<S> && divisor_of(S::height) * divisor_of(In::width) ==
+                                                             divisor_of(S::width) * divisor_of(In::height)) &&
+                                 ...);
 };
 
 /// extract(x): the maps of x, or of a window of it.
@@ -135,11 +139,18 @@ auto extracted_by(const Extract& extract, const Batch<B, In>& x, long asked) {
   return Maps<B, List>(extract(x));
 }
 
+/// The maps of an extractor, for a target of this size.
 template <class Extractor, class B, class In>
-auto extracted(const typename Extractor::template Bound<B, In>& extractor, const Batch<B, In>& x,
-               long asked) {
-  return extracted_by<typename Extractor::template On<In>>([&](const auto& part) { return extractor(part); },
-                                                           x, asked);
+Maps<B, typename Extractor::template On<In>::output> extracted(
+    const typename Extractor::template Bound<B, In>& extractor, const input_t<B, In>& x, Extents size,
+    long asked) {
+  if constexpr (requires { extractor(x, size); })
+    return extractor(x, size);
+  else if constexpr (is_shape<In>)
+    return extracted_by<typename Extractor::template On<In>>(
+        [&](const auto& part) { return extractor(part); }, x, asked);
+  else
+    return extractor(x);
 }
 
 }  // namespace cnf::detail

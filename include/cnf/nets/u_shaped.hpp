@@ -27,9 +27,9 @@ struct UShaped {
   struct On : Elementwise<In> {
     static constexpr int radius = unbounded;
     static constexpr bool valid = can_halve(In::height, 2) && can_halve(In::width, 2);
-    static constexpr int h2 = valid ? halved(In::height) : 1, w2 = valid ? halved(In::width) : 1;
-    using output =
-        Features<Shape<First, h2, w2>, Shape<Second, valid ? halved(h2) : 1, valid ? halved(w2) : 1>>;
+    static constexpr auto h2 = halved(In::height);
+    static constexpr auto w2 = halved(In::width);
+    using output = Features<Shape<First, h2, w2>, Shape<Second, halved(h2), halved(w2)>>;
 
     static constexpr ConvShape conv(int in, int out) { return {.in = in, .out = out}; }
     static constexpr long parameters =

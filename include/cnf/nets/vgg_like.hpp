@@ -26,9 +26,9 @@ struct VggLike {
   struct On : Elementwise<In> {
     static constexpr int radius = unbounded;
     static constexpr bool valid = can_halve(In::height, 2) && can_halve(In::width, 2);
-    static constexpr int h2 = valid ? halved(In::height) : 1, w2 = valid ? halved(In::width) : 1;
-    using output =
-        Features<Shape<Second, h2, w2>, Shape<Third, valid ? halved(h2) : 1, valid ? halved(w2) : 1>>;
+    static constexpr auto h2 = halved(In::height);
+    static constexpr auto w2 = halved(In::width);
+    using output = Features<Shape<Second, h2, w2>, Shape<Third, halved(h2), halved(w2)>>;
 
     static constexpr ConvShape convs[] = {{.in = In::channels, .out = First},
                                           {.in = First, .out = Second},

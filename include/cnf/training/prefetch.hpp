@@ -44,8 +44,9 @@ class Prefetch {
       auto ready = coming_.valid() && coming_step_ == step ? coming_.get() : made(step);
       const auto current = c10::cuda::getCurrentCUDAStream(device_.index());
       ready.done->block(current);
-      for (const auto* t : {&ready.pairs.x, &ready.pairs.y})
-        c10::cuda::CUDACachingAllocator::recordStream(t->storage().data_ptr(), current);
+      ready.pairs.for_each([&](const at::Tensor& t) {
+        c10::cuda::CUDACachingAllocator::recordStream(t.storage().data_ptr(), current);
+      });
       if (more) {
         coming_step_ = step + 1;
         coming_ = std::async(std::launch::async, [this, step] { return made(step + 1); });
@@ -76,8 +77,9 @@ class Prefetch {
     const c10::cuda::CUDAStreamGuard guard(*stream_);
     Ready ready;
     ready.pairs = batch_(step);
-    for (auto* t : {&ready.pairs.x, &ready.pairs.y})
-      if (t->is_cpu()) *t = t->pin_memory().to(device_, /*non_blocking=*/true);
+    ready.pairs.for_each([&](at::Tensor& t) {
+      if (t.is_cpu()) t = t.pin_memory().to(device_, /*non_blocking=*/true);
+    });
     ready.done->record(*stream_);
     return ready;
   }

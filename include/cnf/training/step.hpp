@@ -51,17 +51,18 @@ class Step {
 
   /// Takes the next step, with as many samples as there are.
   void operator()(const Pairs& batch, double rate) {
-    if (batch.x.dim() == 0 || batch.y.dim() == 0 || batch.x.size(0) != batch.y.size(0) ||
-        batch.x.size(0) == 0)
-      throw Error("expected a batch of as many inputs as targets, got " + std::to_string(samples(batch.x)) +
-                  " and " + std::to_string(samples(batch.y)));
+    auto each = batch;
+    each.for_each([&](const at::Tensor& t) {
+      if (samples(t) != samples(batch.y) || samples(t) == 0)
+        throw Error("expected a batch of as many inputs as targets, got " + std::to_string(samples(t)) +
+                    " and " + std::to_string(samples(batch.y)));
+    });
     adam_.expect_in_place();
     adam_.set_rate(rate);
     try {
       const auto [buffers, stays] = held(batch);
-      auto key = buffers.x.sizes().vec();
+      auto key = sizes_of(buffers);
       key.push_back(pieces_.rows());
-      key.insert(key.end(), buffers.y.sizes().begin(), buffers.y.sizes().end());
       replay_.run(key, stays && pieces_.settled() && !may_be_first_, [&, &buffers = buffers] {
         adam_.forget_gradients();
         adam_.step(gradients(buffers));
@@ -110,20 +111,23 @@ class Step {
   /// Adds to the parameters' gradients; the loss.
   at::Tensor gradients(const Pairs& batch) {
     return libtorch::backward_in_pieces(
-        module_, samples(batch.x), std::min(pieces_.rows(), samples(batch.x)),
+        module_, samples(batch.y), std::min(pieces_.rows(), samples(batch.y)),
         [&](long first, long count) {
           std::optional<libtorch::CastOnce> converted;
           if (options_.networks) converted.emplace(adam_.parameters(), *options_.networks);
-          return loss_({batch.x.narrow(0, first, count), batch.y.narrow(0, first, count)},
-                       {.seed = first_seed(), .first_input = first, .seed_shift = noise_shift()});
+          auto piece = batch;
+          piece.for_each([&](at::Tensor& t) { t = t.narrow(0, first, count); });
+          return loss_(piece, {.seed = first_seed(), .first_input = first, .seed_shift = noise_shift()});
         },
         may_be_first_);
   }
 
-  at::Tensor moved(const at::Tensor& t) const {
-    return t.to(t.options().device(device()), /*non_blocking=*/true);
+  static long samples(const at::Tensor& t) { return t.dim() == 0 ? 0 : long(t.size(0)); }
+  static std::vector<std::int64_t> sizes_of(Pairs batch) {
+    std::vector<std::int64_t> all;
+    batch.for_each([&](const at::Tensor& t) { all.insert(all.end(), t.sizes().begin(), t.sizes().end()); });
+    return all;
   }
-  static long samples(const at::Tensor& t) { return t.dim() == 0 ? 1 : long(t.size(0)); }
 
   struct Held {
     Pairs pairs;
@@ -134,16 +138,19 @@ class Step {
   Held held(const Pairs& batch) {
     if (!device().is_cuda()) return {batch, false};
     constexpr std::size_t most = 4;
-    const std::array key{batch.x.sizes().vec(), batch.y.sizes().vec()};
-    if (buffers_.size() >= most && !buffers_.contains(key)) return {{moved(batch.x), moved(batch.y)}, false};
-    auto& buffers = buffers_[key];
-    const auto copied = [&](at::Tensor& to, const at::Tensor& from) {
-      if (!to.defined()) to = at::empty(from.sizes(), from.options().device(device()));
-      to.copy_(from, /*non_blocking=*/true);
-    };
-    copied(buffers.x, batch.x);
-    copied(buffers.y, batch.y);
-    return {buffers, true};
+    auto moved = batch;
+    const auto key = sizes_of(batch);
+    if (buffers_.size() >= most && !buffers_.contains(key)) {
+      moved.for_each([&](at::Tensor& t) { t = t.to(t.options().device(device()), /*non_blocking=*/true); });
+      return {moved, false};
+    }
+    auto& stays = buffers_[key];
+    moved.for_each([&, next = std::size_t{0}](at::Tensor& t) mutable {
+      if (next == stays.size()) stays.push_back(at::empty(t.sizes(), t.options().device(device())));
+      stays[next].copy_(t, /*non_blocking=*/true);
+      t = stays[next++];
+    });
+    return {moved, true};
   }
 
   void explain(const std::exception& error) const {
@@ -161,7 +168,7 @@ class Step {
   libtorch::MicroBatch pieces_;
   libtorch::Replay replay_;
   at::Tensor number_;  // of the step, on the device
-  std::map<std::array<std::vector<std::int64_t>, 2>, Pairs> buffers_;
+  std::map<std::vector<std::int64_t>, std::vector<at::Tensor>> buffers_;
   bool may_be_first_ = true;
 };
 

@@ -79,12 +79,12 @@ TrainingHooks hooks(libtorch::Model<Spec>& model, const std::filesystem::path& c
   return {.batch = std::move(batch),
           .loss =
               [&model](const Pairs& p, const NoiseOptions& noise) {
-                return model.given(p.x).bits_per_dim(p.y, noise).values.mean();
+                return given(model, p).bits_per_dim(p.y, noise).values.mean();
               },
           .diagnose =
               [&model](const Pairs& p, std::uint64_t seed) {
                 const at::NoGradGuard no_grad;
-                return model.given(p.x).first_nonfinite(p.y, {.seed = seed});
+                return given(model, p).first_nonfinite(p.y, {.seed = seed});
               },
           .validate = {},
           .save =

@@ -20,13 +20,14 @@ std::vector<double> order() {
 
 }  // namespace
 
-TEST_CASE("Permute and Reverse keep the layer contract") {
+TEST_CASE("Permute, Reverse and Swap keep the layer contract") {
   using cnf::Permute, cnf::Reverse, cnf::Shape, cnf::testing::check_layer;
   for (const auto& report :
        {check_layer<Permute<2, 0, 1>, Shape<3>>(), check_layer<Permute<0>, Shape<1, 2, 2>>(),
         check_layer<Permute<3, 1, 0, 2>, Shape<4, 2, 1>>(), check_layer<Reverse, Shape<1>>(),
         check_layer<Reverse, Shape<5, 2, 2>>(),
-        check_layer<Reverse, Shape<4, 2, 2>, cnf::Features<Shape<1, 2, 2>>>()})
+        check_layer<Reverse, Shape<4, 2, 2>, cnf::Features<Shape<1, 2, 2>>>(),
+        check_layer<cnf::Swap, Shape<5, 2, 2>>(), check_layer<cnf::Swap, Shape<1>>()})
     CHECK_MESSAGE(report.ok(), report.text());
 }
 
@@ -38,4 +39,9 @@ TEST_CASE("Permute: output channel i is input channel Source[i]") {
 TEST_CASE("Reverse: the last channel first") {
   CHECK(order<cnf::Reverse, 4>() == std::vector<double>{3, 2, 1, 0});
   CHECK(order<cnf::Reverse, 5>() == std::vector<double>{4, 3, 2, 1, 0});
+}
+
+TEST_CASE("Swap: the second half first") {
+  CHECK(order<cnf::Swap, 4>() == std::vector<double>{2, 3, 0, 1});
+  CHECK(order<cnf::Swap, 5>() == std::vector<double>{2, 3, 4, 0, 1});
 }

@@ -23,6 +23,16 @@ using Free = ConditionalFlow<
     Shape<5>, Shape<1>, Unconditional,
     Sequential<ActNorm, InvConv1x1, AffineCoupling<Mlp<6>>, Reverse, AdditiveCoupling<Mlp<6>>, Prior>>;
 
+/// What is not in the models of the paper.
+using OtherLayers = Sequential<Logit<50>, CheckerboardCoupling<Net>, HaarSqueeze, ActNorm, Orthogonal1x1<3>,
+                               SplineCoupling<Net>, Swap, MixtureCoupling<Net, 3>,
+                               CheckerboardCoupling<Net, 1, RationalQuadratic<4>>, Spline<5>, Mixture<2>,
+                               AffineCoupling<ResidualMlp<6, 1>>, Sigmoid, Logit<>, Split, Prior>;
+using Labels = Broadcast<Pyramid<dynamic, dynamic, 2>, Embedding<10, 4>>;
+using Labelled = ConditionalFlow<models::Target, Pair<models::Target, Shape<1>>,
+                                 cnf::Both<Rrdb<1, 3, 6, 2>, Labels>, OtherLayers>;
+using Alone = UnconditionalFlow<Shape<3, dynamic, dynamic>, OtherLayers>;
+
 /// The segmentation models: every network, density and dequantizer of theirs.
 using MaskTarget = Shape<1, dynamic, dynamic>;
 using MaskInput = Shape<3, dynamic, dynamic>;
@@ -34,12 +44,12 @@ template <class Extractor, class Dequantizer>
 using Vessels = ConditionalFlow<MaskTarget, MaskInput, Extractor, MaskFlow, Dequantizer>;
 
 template <class Spec, class T>
-struct Both {
+struct OnBoth {
   static constexpr double bound = sizeof(T) == 8 ? 1e-10 : 1e-4;
   libtorch::Model<Spec> torch{{.seed = 1, .placement = {.dtype = sizeof(T) == 8 ? at::kDouble : at::kFloat}}};
   eigen::Model<Spec, T> eigen{{.seed = 2}};
 
-  Both() {
+  OnBoth() {
     models::make_ready(torch);
     models::copy_parameters(torch, eigen);
   }
@@ -65,7 +75,7 @@ double apart(const at::Tensor& a, const Numbers& b) {
 
 template <class Spec, class T, class Y>
 void check_agreement(const at::Tensor& x, const Y& y) {
-  const Both<Spec, T> both;
+  const OnBoth<Spec, T> both;
   using B = eigen::Backend<T>;
   const auto p = both.torch.given(x);
   const auto q = both.eigen.given(both.to_eigen(x));
@@ -103,10 +113,32 @@ TEST_CASE("an unconditional density of vectors agrees, with several targets per 
   check_agreement<Free, double>(random_tensor({2, 1, 1, 1}, 5), random_tensor({6, 5, 1, 1}, 6));
 }
 
+TEST_CASE_TEMPLATE("layers beside the paper's agree, given an image and a label, or nothing", T, double,
+                   float) {
+  using B = eigen::Backend<T>;
+  const at::NoGradGuard no_grad;
+  const auto agree = [](const auto& p, const auto& q, const auto& y, double bound, auto... size) {
+    const auto target = OnBoth<Alone, T>::to_eigen(y);
+    CHECK(apart<B>(p.log_prob(y), q.log_prob(target)) < bound);
+    CHECK(apart<B>(p.encode(y).data[0], q.encode(target).data[0]) < bound);
+    const SampleOptions options{.count = 2, .temperature = 0.7, .seed = 2};
+    CHECK(apart<B>(p.sample(options, size...), q.sample(options, size...)) < 100 * bound);
+    CHECK(apart<B>(p.decode(p.encode(y), size...), target) < 100 * bound);
+  };
+  const auto y = models::uniform_integers({2, 3, 5, 8}, 2) / 256;
+  const OnBoth<Labelled, T> both;
+  const auto x = random_tensor({2, 3, 5, 8}, 1),
+             labels = at::tensor({7.0, 0.0}, at::kDouble).view({2, 1, 1, 1});
+  agree(both.torch.given({.first = x, .second = labels}),
+        both.eigen.given({.first = both.to_eigen(x), .second = both.to_eigen(labels)}), y, 10 * both.bound);
+  const OnBoth<Alone, T> alone;
+  agree(alone.torch, alone.eigen, y, 10 * alone.bound, Extents{5, 8});
+}
+
 TEST_CASE_TEMPLATE("the factorised logistic agrees", T, double, float) {
   const auto x = random_tensor({2, 3, 3, 5}, 7);
   const auto y = models::uniform_integers({2, 3, 6, 9}, 8);
-  const Both<models::Factorised, T> both;
+  const OnBoth<models::Factorised, T> both;
   const at::NoGradGuard no_grad;
   const auto p = both.torch.given(x);
   const auto q = both.eigen.given(both.to_eigen(x));
@@ -129,7 +161,7 @@ TEST_CASE_TEMPLATE(
 
 TEST_CASE("importance-weighted bits agree, and how many draws carry them") {
   using Spec = Vessels<UShaped<5, 6, 7>, Binary<MaskNoise>>;
-  const Both<Spec, double> both;
+  const OnBoth<Spec, double> both;
   const auto x = random_tensor({2, 3, 4, 8}, 13);
   const auto y = models::uniform_integers({4, 1, 4, 8}, 14, 2);  // two targets an input
   const at::NoGradGuard no_grad;
@@ -147,7 +179,7 @@ TEST_CASE_TEMPLATE("the factorised Bernoulli models agree", T, double, float) {
 }
 
 TEST_CASE("the agreement is not of two that ignore their parameters") {
-  Both<Image, double> both;
+  OnBoth<Image, double> both;
   const auto x = random_tensor({1, 3, 2, 2}, 9);
   const auto y = models::uniform_integers({1, 3, 4, 4}, 10);
   const at::NoGradGuard no_grad;
@@ -171,7 +203,7 @@ TEST_CASE("both backends start from the same parameters for the same seed") {
 }
 
 TEST_CASE("Eigen names the layer where a not-a-number begins, too") {
-  Both<Image, float> both;
+  OnBoth<Image, float> both;
   eigen::Backend<float>::for_each_parameter(both.eigen, [](const std::string& name, const auto& p) {
     if (name == "flow.6.3.net.conv1.weight") {
       auto values = eigen::Backend<float>::to_host(p);

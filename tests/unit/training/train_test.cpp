@@ -66,6 +66,43 @@ TEST_CASE("a training learns, and a resumed one ends where an uninterrupted one 
   CHECK(bpd[2] < bpd[0]);
 }
 
+TEST_CASE("models without a condition, and with several, train the same way") {
+  const TemporaryFolder folder;
+  using Steps = Sequential<Repeat<2, Sequential<ActNorm, InvConv1x1, AffineCoupling<Mlp<8>>>>,
+                           BasicPrior<Projection<1>>>;
+  const auto learns = [&]<class Spec>(const char* name, std::type_identity<Spec>, const auto& batches) {
+    libtorch::Model<Spec> model({.seed = 1, .placement = {.dtype = at::kDouble}});
+    const auto run = training::prepare_folder(folder / name);
+    const auto bits = [&] {
+      const at::NoGradGuard no_grad;
+      return training::given(model, batches(-1))
+          .bits_per_dim(batches(-1).y)
+          .values.mean()
+          .template item<double>();
+    };
+    const double before = bits();
+    training::train(
+        model, {.folder = folder / name, .steps = 40, .batch = 16, .learning_rate = 1e-2, .micro_batch = 8},
+        training::hooks(model, run.checkpoint, batches));
+    CHECK(bits() < before - 0.2);
+  };
+  using Alone = UnconditionalFlow<Shape<2>, Steps>;
+  learns("alone", std::type_identity<Alone>{}, [](std::int64_t step) {
+    const auto y = batch(step).y.narrow(1, 0, 1);
+    return Pairs{{}, at::cat({y, y + 0.1 * random_tensor({16, 1, 1, 1}, std::uint64_t(step) + 1700)}, 1)};
+  });
+  using Two = ConditionalFlow<Shape<2>, Pair<Shape<3>, Shape<1>>, Both<Passthrough, Embedding<2, 3>>, Steps>;
+  const auto labelled = [](std::int64_t step) {
+    auto pairs = batch(step);
+    const auto label = models::uniform_integers({16, 1, 1, 1}, std::uint64_t(step) + 5000, 2);
+    return Pairs{pairs.x, pairs.y + 4 * label, {label}};
+  };
+  learns("two", std::type_identity<Two>{}, labelled);
+
+  libtorch::Model<Two> two({.seed = 1});
+  CHECK(error_of([&] { training::given(two, batch(0)); }) == "expected more inputs in the batch, got 1");
+}
+
 TEST_CASE("the checkpoint's model is the average of weights") {
   const TemporaryFolder folder;
   const auto average = train(folder / "average", {.steps = 70, .average = 0.99});

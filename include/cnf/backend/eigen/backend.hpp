@@ -17,6 +17,7 @@
 #include "cnf/backend/eigen/images.hpp"
 #include "cnf/backend/eigen/module.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
+#include "cnf/backend/eigen/transforms.hpp"
 #include "cnf/backend/host_numbers.hpp"
 #include "cnf/core/lu.hpp"
 #include "cnf/core/noise_rows.hpp"
@@ -25,7 +26,7 @@
 namespace cnf::eigen {
 
 template <class T = float>
-struct Backend : Images<T> {
+struct Backend : Transforms<T> {
   using Base = Images<T>;
   using Tensor = eigen::Tensor<T>;
   using Parameter = eigen::Parameter<T>;
@@ -200,6 +201,20 @@ struct Backend : Images<T> {
     });
   }
 
+  /// A parameter as one pixel.
+  static Tensor as_pixel(const Parameter& p) {
+    Tensor x(1, 1, 1, typename Tensor::Values(p.values().size(), 1));
+    std::copy_n(p.values().data(), p.values().size(), x.own().data());
+    return x;
+  }
+  /// The rows of a table that x names, pixel by pixel; x: integers within it.
+  static Tensor embedded(const Tensor& x, const Parameter& table) {
+    const long channels = table.size(1);
+    return pixels(x, channels, [&](long p, T* to) {
+      std::copy_n(table.values().data() + long(x.pixel(p)[0]) * channels, channels, to);
+    });
+  }
+
   static void set_normalising(const Parameter&, const Parameter&, const Tensor&, double) {}
 
   // Networks.
@@ -215,6 +230,22 @@ struct Backend : Images<T> {
       for (long p = 0; p < area; ++p) square += (pixels.col(p) - mean).square();
       const Vector scale = (square / T(area) + T(1e-5)).rsqrt();
       for (long p = 0; p < area; ++p) pixels.col(p) = (pixels.col(p) - mean) * scale;
+    });
+    return x;
+  }
+  /// Zero mean and unit variance over the channels of each pixel, then scaled and shifted.
+  static Tensor layer_norm(Tensor x, const Parameter& scale, const Parameter& shift) {
+    T* const values = x.own().data();
+    const long channels = x.channels();
+    Base::by_stretches(long(x.values().cols()), 4 * channels, [&](long p) {
+      T* const pixel = values + p * channels;
+      T mean = 0, square = 0;
+      for (long c = 0; c < channels; ++c) mean += pixel[c];
+      mean /= T(channels);
+      for (long c = 0; c < channels; ++c) square += (pixel[c] - mean) * (pixel[c] - mean);
+      const T inverse = 1 / std::sqrt(square / T(channels) + T(1e-5));
+      for (long c = 0; c < channels; ++c)
+        pixel[c] = (pixel[c] - mean) * inverse * scale.values()[c] + shift.values()[c];
     });
     return x;
   }
@@ -250,6 +281,27 @@ struct Backend : Images<T> {
     for (long i = 0; i < inverse.size(); ++i) inverse.data()[i] = T(row_major[std::size_t(i)]);
     return inverse;
   }
+  /// The product of the reflections 1 - 2 v v^T / v^T v of the rows v of a parameter.
+  static Matrix reflections(const Parameter& vectors) {
+    const long count = vectors.size(0), size = vectors.size(1);
+    std::vector<double> product(std::size_t(size * size));
+    const auto at = [&](long i, long j) -> double& { return product[std::size_t(i * size + j)]; };
+    for (long i = 0; i < size; ++i) at(i, i) = 1;
+    for (long k = 0; k < count; ++k) {
+      const T* const v = vectors.values().data() + k * size;
+      double square = 0;
+      for (long j = 0; j < size; ++j) square += double(v[j]) * double(v[j]);
+      for (long i = 0; i < size; ++i) {
+        double along = 0;
+        for (long j = 0; j < size; ++j) along += at(i, j) * double(v[j]);
+        for (long j = 0; j < size; ++j) at(i, j) -= 2 * along / square * double(v[j]);
+      }
+    }
+    Matrix m(size, size);
+    for (long i = 0; i < m.size(); ++i) m.data()[i] = T(product[std::size_t(i)]);
+    return m;
+  }
+  static Matrix transposed(const Matrix& m) { return m.transpose(); }
   static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
                             const Vector& diagonal) {
     Matrix u = upper.template triangularView<Eigen::StrictlyUpper>();

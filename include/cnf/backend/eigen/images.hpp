@@ -109,6 +109,25 @@ struct Images {
   }
   static long tile_numbers(const Tensor&) { return 1L << 20; }
 
+  /// Where row + column + parity is even, `a`; elsewhere `b`.
+  static Tensor checkered(Tensor a, const Tensor& b, long parity) {
+    T* const to = a.own().data();
+    const long channels = a.channels();
+    by_stretches(long(a.values().cols()), channels, [&](long p) {
+      if ((p / a.w % a.h + p % a.w + parity) % 2 != 0) std::copy_n(b.pixel(p), channels, to + p * channels);
+    });
+    return a;
+  }
+  /// Each sample's pixel on height x width.
+  static Tensor spread(const Tensor& x, long height, long width) {
+    Tensor y(x.n, height, width, typename Tensor::Values(x.channels(), x.n * height * width));
+    T* const to = y.own().data();
+    const long channels = x.channels(), area = height * width;
+    by_stretches(x.n * area, channels,
+                 [&](long p) { std::copy_n(x.pixel(p / area), channels, to + p * channels); });
+    return y;
+  }
+
   static Tensor max_pool(const Tensor& x) {
     const long h = (x.h + 1) / 2, w = (x.w + 1) / 2;
     Tensor y(x.n, h, w, filled(x.channels(), x.n * h * w, -std::numeric_limits<T>::infinity()));

@@ -28,6 +28,7 @@
 #include "cnf/backend/libtorch/noise.hpp"
 #include "cnf/backend/libtorch/reversible.hpp"
 #include "cnf/backend/libtorch/small_matrix.hpp"
+#include "cnf/backend/libtorch/transforms.hpp"
 #include "cnf/backend/libtorch/whitening.hpp"
 #include "cnf/core/error.hpp"
 #include "cnf/core/noise.hpp"
@@ -148,6 +149,34 @@ struct Backend : Images {
     return libtorch::mix_channels(std::move(x), w, {});
   }
 
+  /// A parameter as one pixel.
+  static Tensor as_pixel(const Parameter& p) { return column(p); }
+  /// The rows of a table that x names, pixel by pixel; x: integers within it. What is none becomes NaN where to look would be
+  /// to wait for a device.
+  static Tensor embedded(const Tensor& x, const Parameter& table) {
+    const auto labels = x.select(1, 0);
+    const auto good = (labels >= 0) & (labels < table.size(0)) & (labels == at::floor(labels));
+    const auto rows =
+        at::embedding(table, at::where(good, labels, at::zeros({}, labels.options())).to(at::kLong));
+    return at::where(good.unsqueeze(-1), rows,
+                     at::full({}, std::numeric_limits<double>::quiet_NaN(), rows.options()))
+        .permute({0, 3, 1, 2});
+  }
+
+  // Transforms (transforms/): y and log dy/dx, and the inverse.
+  static Mapped rational_quadratic(const Tensor& x, const Tensor& raw, const SplineShape& shape) {
+    return libtorch::rational_quadratic(x, raw, shape);
+  }
+  static Tensor rational_quadratic_inverse(const Tensor& y, const Tensor& raw, const SplineShape& shape) {
+    return libtorch::rational_quadratic_inverse(y, raw, shape);
+  }
+  static Mapped logistic_mixture(const Tensor& x, const Tensor& raw, const MixtureShape& shape) {
+    return libtorch::logistic_mixture(x, raw, shape);
+  }
+  static Tensor logistic_mixture_inverse(const Tensor& y, const Tensor& raw, const MixtureShape& shape) {
+    return libtorch::logistic_mixture_inverse(y, raw, shape);
+  }
+
   // Layers that are one operation here.
   /// ActNorm and the channel mixing after it, and their inverse (small_matrix.hpp).
   static NormalisedMix normalised_mix(Tensor x, const Parameter& log_scale, const Parameter& bias,
@@ -229,12 +258,27 @@ struct Backend : Images {
   static typename Bound::Result rebuilt_backward(const Bound& bound, const X& x, const Maps& features) {
     return libtorch::rebuilt_backward(bound, x, features);
   }
+  /// Zero mean and unit variance over the channels of each pixel, then scaled and shifted.
+  static Tensor layer_norm(const Tensor& x, const Parameter& scale, const Parameter& shift) {
+    return at::layer_norm(x.permute({0, 2, 3, 1}), {x.size(1)}, cast(scale, x.scalar_type()),
+                          cast(shift, x.scalar_type()))
+        .permute({0, 3, 1, 2});
+  }
   /// Zero mean and unit variance per sample and channel.
   static Tensor instance_norm(const Tensor& x) { return InstanceNorm::apply(x); }
 
   // Small matrices.
   static PerSample log_abs_det(const Matrix& w) { return libtorch::log_abs_det(w); }
   static Matrix inverse(const Matrix& w) { return libtorch::inverse(w); }
+  /// The product of the reflections 1 - 2 v v^T / v^T v of the rows v of a parameter, as 1 - V^T T V with
+  /// T^-1 = triu(V V^T, 1) + diag(V V^T) / 2 (Joffrain et al., Accumulating Householder transformations, revisited, 2006).
+  static Matrix reflections(const Parameter& v) {
+    const auto gram = v.matmul(v.t());
+    const auto factor = gram.triu(1) + at::diag(at::diagonal(gram) * 0.5);
+    return at::eye(v.size(1), v.options()) -
+           v.t().matmul(at::linalg_solve_triangular(factor, v, /*upper=*/true));
+  }
+  static Matrix transposed(const Matrix& m) { return m.t(); }
   static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
                             const Tensor& diagonal) {
     return permutation.matmul((lower.tril(-1) + at::eye(lower.size(0), lower.options()))

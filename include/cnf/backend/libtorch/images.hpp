@@ -88,6 +88,17 @@ struct Images {
   /// How many numbers the widest map of a tile may have: what fits the cache, on a GPU a small part of its memory.
   static long tile_numbers(const Tensor& like) { return like.is_cpu() ? 1L << 20 : 1L << 26; }
 
+  /// Where row + column + parity is even, `a`; elsewhere `b`.
+  static Tensor checkered(const Tensor& a, const Tensor& b, long parity) {
+    const auto rows = at::arange(a.size(2), a.options().dtype(at::kLong)).view({1, 1, -1, 1}),
+               columns = at::arange(a.size(3), a.options().dtype(at::kLong)).view({1, 1, 1, -1});
+    return at::where((rows + columns).remainder(2) == parity % 2, a, b);
+  }
+  /// Each sample's pixel on height x width.
+  static Tensor spread(const Tensor& x, long height, long width) {
+    return x.expand({x.size(0), x.size(1), height, width});
+  }
+
   /// 2x2 max-pooling, sizes rounded up; and back by repetition, cut to height x width.
   static Tensor max_pool(const Tensor& x) { return at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true); }
   static Tensor upsample(const Tensor& x, long height, long width) {

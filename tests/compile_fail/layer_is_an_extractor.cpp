@@ -1,0 +1,11 @@
+// expect: cnf: a layer belongs here, and this is an extractor
+// expect: check_layer_accepts_input<0, cnf::Rrdb<
+#include "cnf/core.hpp"
+
+#ifdef CNF_PASSING_TWIN
+using Flow = cnf::Sequential<cnf::Squeeze>;
+#else
+using Flow = cnf::Sequential<cnf::Rrdb<1, 4, 8, 1>, cnf::Squeeze>;
+#endif
+
+using Latents = cnf::latents_t<Flow, cnf::Shape<4, 8, 8>>;
