@@ -11,6 +11,7 @@
 #include "support/computing.hpp"
 #include "support/program.hpp"
 #include "support/tile_progress.hpp"
+#include "support/usable.hpp"
 
 namespace super_resolution {
 namespace {
@@ -25,7 +26,7 @@ struct Options {
   double temperature = 0.8;
   int count = 1;
   std::uint64_t seed = 0;
-  bool consistent = false;
+  bool consistent = false, skip_bad = false;
   support::Computing computing;
 };
 
@@ -56,15 +57,21 @@ std::vector<std::uint8_t> enlarged_alpha(const support::Picture& picture) {
   return alpha;
 }
 
+/// A photograph that can be enlarged.
+support::Picture read(const fs::path& input) {
+  auto picture = support::read_picture(input);
+  if (picture.image.height < 2 || picture.image.width < 2)
+    throw cnf::Error("expected an image of at least 2x2 pixels, got " + input.string() + " of " +
+                     std::to_string(picture.image.height) + "x" + std::to_string(picture.image.width));
+  return picture;
+}
+
 void enlarge(const AnyModel& model, const Options& o, const fs::path& input, const fs::path& output,
              at::Device device) {
   const auto name = input.string();
   support::working_on(name);
-  auto picture = support::read_picture(input);
+  auto picture = read(input);
   support::working_on(fmt::format("{} of {}x{}", name, picture.image.width, picture.image.height));
-  if (picture.image.height < 2 || picture.image.width < 2)
-    throw cnf::Error("expected an image of at least 2x2 pixels, got " + name + " of " +
-                     std::to_string(picture.image.height) + "x" + std::to_string(picture.image.width));
   if (picture.bits > 8) fmt::print("{} has {} bits a channel; its enlargement has 8\n", name, picture.bits);
   if (!picture.profile.empty())
     fmt::print("{} has colours of the profile {}; its enlargement is in sRGB\n", name, picture.profile);
@@ -121,8 +128,9 @@ void run(const Options& o) {
     for (int i = 1; i <= o.count; ++i) support::expect_image_writable(numbered(output, i, o.count));
   }
   const auto placement = support::place(o.computing);
+  const auto inputs = o.input.size() > 1 ? support::usable(o.input, read, o.skip_bad) : o.input;
   const auto model = open_model(o.checkpoint, placement, o.computing.tile);
-  for (const auto& input : o.input) enlarge(*model, o, input, output_for(o, input), placement.device);
+  for (const auto& input : inputs) enlarge(*model, o, input, output_for(o, input), placement.device);
 }
 
 }  // namespace
@@ -143,6 +151,7 @@ void add_sample(CLI::App& app) {
   c->add_flag("--consistent", o->consistent,
               "adjust each sample until it is the photograph when it is brought down again");
   c->add_option("--seed", o->seed, "same seed, same file")->check(support::seed())->capture_default_str();
+  support::add_skip_bad(*c, o->skip_bad);
   support::add_tile(*c, o->computing);
   support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });

@@ -33,7 +33,9 @@ Mask mask_of(const support::Levels& levels, const std::string& file) {
   const auto luma = [](const Colour& c) { return 0.299F * c[0] + 0.587F * c[1] + 0.114F * c[2]; };
   const auto text = [](const Colour& c) {
     std::string all;
-    for (const float v : c) all += (all.empty() ? "(" : ", ") + std::to_string(std::lround(255 * v));
+    for (const float v : c)
+      all += (all.empty() ? "(" : ", ") +
+             (std::isfinite(v) ? std::to_string(std::lround(255 * v)) : "not a number");
     return all + ")";
   };
 

@@ -9,6 +9,7 @@
 #include "model.hpp"
 #include "support/computing.hpp"
 #include "support/program.hpp"
+#include "support/usable.hpp"
 
 namespace vessel_segmentation {
 namespace {
@@ -21,7 +22,7 @@ struct Options {
   long count = 16;
   double temperature = 1, scale = 0;
   std::uint64_t seed = 0;
-  bool whole = false;
+  bool whole = false, skip_bad = false;
   support::Computing computing;
 };
 
@@ -29,6 +30,20 @@ Mask field_of_view(const Options& o, const fs::path& input, const support::Image
   if (o.whole) return {image.height, image.width, std::vector<std::uint8_t>(image.rgb.size() / 3, 1)};
   if (o.field_of_view.empty()) return field_of_view_of(image);
   return read_mask(o.field_of_view, image, input);
+}
+
+/// A photograph of the inside of an eye, and what of it is that.
+struct Eye {
+  support::Image image;
+  Mask inside;
+};
+Eye read(const Options& o, const fs::path& input) {
+  Eye eye{support::read_image(input), {}};
+  eye.inside = field_of_view(o, input, eye.image);
+  if (pixels_across(eye.inside) == 0)
+    throw cnf::Error("expected a photograph of the inside of an eye, got " + input.string() +
+                     ", whose field of view is empty");
+  return eye;
 }
 
 /// --out, or the folder photograph-vessels beside the photograph.
@@ -40,12 +55,10 @@ fs::path output_for(const Options& o, const fs::path& input) {
 void segment(const AnyModel& model, const Options& o, const Resolution& resolution, const fs::path& input,
              at::Device device) {
   support::working_on(input.string());
-  const auto image = support::read_image(input);
+  const auto eye = read(o, input);
+  const auto& image = eye.image;
+  const auto& inside = eye.inside;
   support::working_on(fmt::format("{} of {}x{}", input.string(), image.width, image.height));
-  const auto inside = field_of_view(o, input, image);
-  if (pixels_across(inside) == 0)
-    throw cnf::Error("expected a photograph of the inside of an eye, got " + input.string() +
-                     ", whose field of view is empty");
   const double scale = o.scale > 0 ? o.scale : resolution.scale_for(inside);
   const int height = scaled(image.height, scale), width = scaled(image.width, scale);
   fmt::print("{}: {}x{}, segmented at {}x{}\n", input.string(), image.width, image.height, width, height);
@@ -89,8 +102,12 @@ void run(const Options& o) {
   for (const auto& input : o.input) support::expect_folder(output_for(o, input));
   const auto resolution = resolution_of(o.checkpoint);
   const auto placement = support::place(o.computing);
+  const auto inputs = o.input.size() > 1
+                          ? support::usable(
+                                o.input, [&](const fs::path& path) { read(o, path); }, o.skip_bad)
+                          : o.input;
   const auto model = open_model(o.checkpoint, placement, o.computing.tile);
-  for (const auto& input : o.input) segment(*model, o, resolution, input, placement.device);
+  for (const auto& input : inputs) segment(*model, o, resolution, input, placement.device);
 }
 
 }  // namespace
@@ -117,6 +134,7 @@ void add_sample(CLI::App& app) {
       ->check(support::temperature())
       ->capture_default_str();
   c->add_option("--seed", o->seed, "same seed, same files")->check(support::seed())->capture_default_str();
+  support::add_skip_bad(*c, o->skip_bad);
   support::add_tile(*c, o->computing);
   support::add_computing(*c, o->computing);
   c->callback([o] { run(*o); });

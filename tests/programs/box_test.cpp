@@ -1,5 +1,7 @@
 // The trained models that come with the programs: numbers that would change if a layer did.
 #include <ATen/ATen.h>
+#include <OpenImageIO/imagebuf.h>
+#include <OpenImageIO/imagebufalgo.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +17,7 @@
 #include "super_resolution/photographs.hpp"
 #include "super_resolution/resize.hpp"
 #include "support/doctest.hpp"
+#include "support/font.hpp"
 #include "vessel_segmentation/augment.hpp"
 #include "vessel_segmentation/model.hpp"
 #include "vessel_segmentation/synthesize.hpp"
@@ -75,6 +78,16 @@ Image logo() {
   return image;
 }
 
+/// A white word on blue.
+Image word() {
+  OIIO::ImageBuf canvas(OIIO::ImageSpec(160, 64, 3, OIIO::TypeDesc::UINT8));
+  OIIO::ImageBufAlgo::fill(canvas, {0.1F, 0.2F, 0.8F});
+  REQUIRE(OIIO::ImageBufAlgo::render_text(canvas, 14, 44, "Flows", 40, "DejaVuSans", {1.0F, 1.0F, 1.0F}));
+  Image image{64, 160, std::vector<std::uint8_t>(64 * 160 * 3)};
+  canvas.get_pixels(OIIO::ROI::All(), OIIO::TypeDesc::UINT8, image.rgb.data());
+  return image;
+}
+
 TEST_CASE("white stays white at the border of odd sizes") {
   const auto low = Image{33, 33, std::vector<std::uint8_t>(33 * 33 * 3, 255)};
   const auto high = sample(low, 0);
@@ -94,6 +107,9 @@ TEST_CASE(
   check(logo(), 0, 0);
   check(logo(), 0.8, 128 * 128 / 200);
   check(logo(), 1, 128 * 128 / 100);
+  if (!support::has_font("DejaVuSans", "no test of a word")) return;
+  check(word(), 0, 0);
+  check(word(), 0.8, 64 * 160 / 2000);
 }
 
 TEST_CASE("the vessel model in the box: bits, F and specks of eyes that nobody has") {

@@ -424,6 +424,21 @@ TEST_CASE("all bad images are named at once, or left out") {
   const auto train = run(training(folder / "data", folder / "out", {"--steps", "1"}));
   check_error(train, {"broken.png", "tiny.png"});
   CHECK(run(training(folder / "data", folder / "out", {"--steps", "1", "--skip-bad"})).status == 0);
+
+  Arguments sample{"sample",
+                   "--checkpoint",
+                   trained().cnf,
+                   "--threads",
+                   "1",
+                   "--input",
+                   folder / "data" / "1.png",
+                   folder / "data" / "broken.png",
+                   folder / "data" / "no.png"};
+  check_error(run(super_resolution_command(sample)), {"2 of 3 images", "broken.png", "no.png", "--skip-bad"});
+  CHECK_FALSE(fs::exists(folder / "data" / "1-2x.png"));
+  sample.push_back("--skip-bad");
+  CHECK(run(super_resolution_command(sample)).status == 0);
+  CHECK(fs::exists(folder / "data" / "1-2x.png"));
 }
 
 TEST_CASE("two trainings into one folder: the second is refused, naming the first's process") {

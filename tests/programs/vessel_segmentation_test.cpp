@@ -351,6 +351,15 @@ TEST_CASE(
             std::set<std::string>{"mean.png", "sample-1.png", "sample-2.png", "uncertainty.png"});
     }
   }
+  // one of three is no eye
+  support::write_image(folder / "black.png", {40, 44, std::vector<std::uint8_t>(40 * 44 * 3)});
+  all.push_back(folder / "black.png");
+  const auto refused = run(vessel_segmentation_command(all));
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.err, "1 of 3 images can't be used"));
+  CHECK(contains(refused.err, "black.png, whose field of view is empty"));
+  CHECK_FALSE(fs::exists(fs::path(inputs[0]).replace_extension().string() + "-vessels.3"));
+  all.pop_back();
   all.insert(all.end(), {"--out", folder / "one"});
   const auto mixed = run(vessel_segmentation_command(all));
   CHECK(mixed.status == 2);
