@@ -194,7 +194,7 @@ inline Estimate estimate(const at::Tensor& values) {
   const auto v = values.to(at::kDouble);
   return {v.mean().item<double>(), v.std().item<double>() / std::sqrt(double(v.numel()))};
 }
-inline Estimate entropy(const Density& d, long n = 200'000) {
+inline Estimate entropy(const Density& d, long n = 100'000) {
   return estimate(-d.log_density(d.sample(n, 1)));
 }
 

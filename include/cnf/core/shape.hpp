@@ -76,7 +76,8 @@ struct Shape {
   static constexpr int channels = Channels;
   static constexpr auto height = Height;
   static constexpr auto width = Width;
-  static_assert(resolve(height, divisor_of(height)) > 0 && resolve(width, divisor_of(width)) > 0,
+  static_assert(divisor_of(height) > 0 && divisor_of(width) > 0 && resolve(height, divisor_of(height)) > 0 &&
+                    resolve(width, divisor_of(width)) > 0,
                 "cnf: an extent is positive, or dynamic");
 };
 

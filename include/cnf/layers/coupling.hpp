@@ -28,11 +28,12 @@ struct CouplingOn : Elementwise<In> {
     static_assert(enough_channels,
                   "cnf: a coupling needs at least two channels, one to change and one to look at");
     check_feature_map<F, In>();
-    static_assert(!enough_channels || net_fits,
-                  "cnf: a coupling network must return as many channels as the coupling asks for, at its "
-                  "height and width "
-                  "(a shift, and in affine couplings a scale, for each changed channel): fewer would "
-                  "broadcast in silence");
+    static_assert(
+        !enough_channels || net_fits,
+        "cnf: a coupling network must return as many channels as the coupling asks for, at its height and "
+        "width (what "
+        "each changed channel needs: a shift, and in affine couplings a scale, in others more): fewer would "
+        "broadcast in silence");
     return true;
   }
 };

@@ -8,14 +8,15 @@
 //   log|det| = sum log|dy/dx|  nats;  of Logit: sum (softplus(y) + softplus(-y)) + D log(1 - 2 m);  of Sigmoid:
 //   -sum (softplus(x) + softplus(-x)), both without a difference that rounding could eat
 //
-// Logit takes numbers of [0, 1] where it has a margin (Dinh et al., Real NVP, 2017: 0.05), and of (0, 1) without one; what
-// is outside becomes NaN, with which a likelihood says so.
+// Logit takes numbers of [0, 1] where it has a margin (Dinh et al., Real NVP, 2017: 0.05), and of (0, 1) without one. Further
+// outside than its margin is NaN, with which a likelihood says so. Sigmoid's results lie in (0, 1): a density and samples need a
+// layer after it that goes back to the line.
 #pragma once
 
 #include <cmath>
 #include <string>
 
-#include "cnf/core/layer.hpp"
+#include "cnf/nets/tiled.hpp"
 #include "cnf/transforms/logistic_mixture.hpp"
 #include "cnf/transforms/rational_quadratic.hpp"
 
@@ -24,13 +25,16 @@ namespace cnf {
 template <class Transform>
 struct LearntTransform {
   static std::string describe() {
-    return std::string(Transform::elementwise) + "<" + Transform::parameters_text() + ">";
+    if constexpr (requires { Transform::elementwise; })
+      return std::string(Transform::elementwise) + "<" + Transform::parameters_text() + ">";
+    else
+      return "LearntTransform<" + Transform::describe() + ">";
   }
 
   template <class In, class F>
   struct On : Elementwise<In> {
     static constexpr long parameters = long{Transform::per_channel} * In::channels;
-    static consteval bool check() { return Transform::per_channel > 0; }
+    static consteval bool check() { return Transform::per_channel > 0; }  // or Transform says what is wrong
   };
 
   template <class B, class In, class F>
@@ -40,12 +44,19 @@ struct LearntTransform {
     explicit Bound(Scope<B> scope)
         : raw(scope.parameter("raw", {Transform::per_channel * In::channels}, initial::zeros)) {}
 
-    Forward<B, LearntTransform, In, F> forward(const Batch<B, In>& x, const Maps<B, F>&) const {
-      auto changed = Transform::template forward<B>(x.data, B::as_pixel(raw));
-      return {.y = Batch<B, In>(std::move(changed.y)), .log_det = B::sum(changed.log_slope)};
+    Forward<B, LearntTransform, In, F> forward(Batch<B, In> x, const Maps<B, F>&) const {
+      detail::Summed<B> log_det;
+      auto y = by_bands<B>(std::move(x.data), [&](const auto& part, const Window&) {
+        auto changed = Transform::template forward<B>(part, B::as_pixel(raw));
+        log_det.add(B::sum(changed.log_slope));
+        return std::move(changed.y);
+      });
+      return {.y = Batch<B, In>(std::move(y)), .log_det = log_det.sum()};
     }
-    Batch<B, In> inverse(const Batch<B, In>& y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
-      return Batch<B, In>(Transform::template inverse<B>(y.data, B::as_pixel(raw)));
+    Batch<B, In> inverse(Batch<B, In> y, const Maps<B, Latents<>>&, const Maps<B, F>&) const {
+      return Batch<B, In>(by_bands<B>(std::move(y.data), [&](const auto& part, const Window&) {
+        return Transform::template inverse<B>(part, B::as_pixel(raw));
+      }));
     }
   };
 };

@@ -2,7 +2,7 @@
 //
 //   Permute<2, 0, 1>   output channel i is input channel 2, 0, 1; fed anything but three: a compile error
 //   Reverse            the last channel first, for any number
-//   Swap               the second half first, for any number: a coupling after it changes what the one before kept
+//   Swap               the second half first, for any number: of an even one, a coupling after it changes what the one before kept
 #pragma once
 
 #include "cnf/core/layer.hpp"

@@ -5,6 +5,8 @@
 //   SplineCoupling<Net, Bins, Interval<-4, 4>>     rational-quadratic splines (Durkan et al., 2019)
 //   MixtureCoupling<Net, Components>               mixtures of logistics (Ho et al., Flow++, 2019)
 //
+//   TransformCoupling<Net, T>                      by a transform T of one's own (transforms/transform.hpp)
+//
 // More expressive than AffineCoupling for more numbers from the network: 3 Bins - 1 and 3 Components + 2 a channel.
 #pragma once
 
@@ -20,8 +22,11 @@ namespace cnf {
 template <class Net, class Transform>
 struct TransformCoupling {
   static std::string describe() {
-    return std::string(Transform::coupling) + "<" + Net::describe() + ", " + Transform::parameters_text() +
-           ">";
+    if constexpr (requires { Transform::coupling; })
+      return std::string(Transform::coupling) + "<" + Net::describe() + ", " + Transform::parameters_text() +
+             ">";
+    else
+      return "TransformCoupling<" + Net::describe() + ", " + Transform::describe() + ">";
   }
 
   template <class In, class F>

@@ -370,8 +370,10 @@ class Model : public B::Module {
   };
 
   /// p(. | x). Keeps a reference to this model. Where x doesn't tell how large the target is: for one of this size.
-  Given given(const Inputs& x) const requires knows_size { return given(x, target_size(x)); }
-  Given given(const Inputs& x, Extents size) const {
+  Given given(const Inputs& x) const requires(knows_size && !unconditional) {
+    return given(x, target_size(x));
+  }
+  Given given(const Inputs& x, Extents size) const requires(!unconditional) {
     expect_sizes(x, size);
     long samples = -1;
     for_each_input<Input>(x, [&]<class S>(const Tensor& t) {
@@ -386,7 +388,11 @@ class Model : public B::Module {
     return given(x, samples, size);
   }
 
-  /// Of a model without a condition: p itself, of as many samples as y has.
+  /// Of a model without a condition: p for so many samples of this size, and p itself, for as many as y has.
+  Given given(long samples, Extents size) const requires unconditional {
+    if (samples < 1) throw Error("expected at least one sample, got " + std::to_string(samples));
+    return given({}, samples, size);
+  }
   PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
     return alone(y).log_prob(y, noise);
   }
@@ -401,10 +407,10 @@ class Model : public B::Module {
   }
   /// Of a target of dynamic size: of this size.
   Tensor sample(const SampleOptions& options, Extents size) const requires unconditional {
-    return given({}, 1, size).sample(options);
+    return given(1, size).sample(options);
   }
   Tensor decode(LatentMaps z, Extents size) const requires unconditional {
-    return given({}, 1, size).decode(std::move(z));
+    return given(1, size).decode(std::move(z));
   }
   Tensor sample(const SampleOptions& options = {}) const requires(unconditional&& knows_size) {
     return sample(options, target_size({}));
@@ -435,7 +441,7 @@ class Model : public B::Module {
                              }),
         samples, size, padded);
   }
-  Given alone(const Tensor& y) const { return given({}, B::samples(y), Extents{B::height(y), B::width(y)}); }
+  Given alone(const Tensor& y) const { return given(B::samples(y), Extents{B::height(y), B::width(y)}); }
 
   /// visit(extent of `size`, pixels that an input of dynamic size stands for, of which as many may be missing) down and across.
   template <class Visit>

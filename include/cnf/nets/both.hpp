@@ -45,6 +45,12 @@ struct merged<A, Features<S, Rest...>> {
       typename merged<typename add_map<A, S, (matching_map<A, S>::count > 0)>::type, Features<Rest...>>::type;
 };
 
+/// Whether each map of B finds one map at most in A.
+template <class A, class B>
+inline constexpr bool joins_once = true;
+template <class A, class... S>
+inline constexpr bool joins_once<A, Features<S...>> = ((matching_map<A, S>::count < 2) && ...);
+
 template <class Input>
 struct parts_of {
   using first = Input;
@@ -70,7 +76,8 @@ struct Both {
     using a = detail::extractor_on<First, typename in::first>;
     using b = detail::extractor_on<Second, typename in::second>;
     using output = typename detail::merged<typename a::output, typename b::output>::type;
-    static constexpr bool valid = in::is_pair && a::valid && b::valid;
+    static constexpr bool one_each = detail::joins_once<typename a::output, typename b::output>;
+    static constexpr bool valid = in::is_pair && one_each && a::valid && b::valid;
     static constexpr int radius = radius_beside(radius_of<a>(), radius_of<b>());
     static constexpr int width = std::max(width_of<a>(), width_of<b>());
     static constexpr long parameters = a::parameters + b::parameters;
@@ -79,6 +86,8 @@ struct Both {
     static consteval bool check() {
       static_assert(in::is_pair,
                     "cnf: Both<A, B> takes two inputs: a model's input must be Pair<ForA, ForB>");
+      static_assert(one_each,
+                    "cnf: Both<A, B> joins maps by resolution, and A has two of a resolution that B has");
       return a::check() && b::check();
     }
   };

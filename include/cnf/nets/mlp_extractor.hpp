@@ -7,6 +7,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cnf/nets/conv.hpp"
@@ -56,7 +57,7 @@ struct MlpExtractor {
 
     Maps<B, typename On<In>::output> operator()(const Batch<B, In>& x) const {
       auto a = linear[0](x.data);
-      for (std::size_t i = 1; i < linear.size(); ++i) a = linear[i](B::relu(a));
+      for (std::size_t i = 1; i < linear.size(); ++i) a = linear[i](B::relu(std::move(a)));
       return {.data = {B::to_state(a, x.data)}};
     }
   };

@@ -26,18 +26,26 @@ struct Pairs {
 /// p(. | x) of these pairs.
 template <class Spec>
 auto given(const libtorch::Model<Spec>& model, const Pairs& pairs) {
-  typename libtorch::Model<Spec>::Inputs inputs;
-  std::size_t next = 0;
+  using Model = libtorch::Model<Spec>;
+  std::vector<at::Tensor> all;
+  if (pairs.x.defined()) all.push_back(pairs.x);
+  all.insert(all.end(), pairs.more.begin(), pairs.more.end());
+  typename Model::Inputs inputs;
+  std::size_t expected = 0;
   for_each_input<typename Spec::input>(inputs, [&]<class S>(at::Tensor& t) {
-    if (next > pairs.more.size())
-      throw Error("expected more inputs in the batch, got " + std::to_string(1 + pairs.more.size()));
-    t = next == 0 ? pairs.x : pairs.more[next - 1];
-    ++next;
+    if (expected < all.size()) t = all[expected];
+    ++expected;
   });
-  if constexpr (libtorch::Model<Spec>::knows_size)
+  if (all.size() != expected)
+    throw Error("expected batches of " + std::to_string(expected) + " inputs, got " +
+                std::to_string(all.size()));
+  const Extents size{pairs.y.size(2), pairs.y.size(3)};
+  if constexpr (Model::unconditional)
+    return model.given(pairs.y.size(0), size);
+  else if constexpr (Model::knows_size)
     return model.given(inputs);
   else
-    return model.given(inputs, Extents{pairs.y.size(2), pairs.y.size(3)});
+    return model.given(inputs, size);
 }
 
 }  // namespace cnf::training

@@ -232,7 +232,10 @@ class Training {
   [[noreturn]] void fail(std::int64_t step, bool in_gradient) {
     const auto batch = batches_.again(step);
     std::string where;
-    if (!at::isfinite(batch.x).all().item<bool>()) {
+    auto inputs = batch.more;
+    if (batch.x.defined()) inputs.push_back(batch.x);
+    const auto is_finite = [](const at::Tensor& t) { return at::isfinite(t).all().item<bool>(); };
+    if (!std::all_of(inputs.begin(), inputs.end(), is_finite)) {
       where = "the batch: x itself is not finite";
     } else if (in_gradient) {
       step_.repeat(batch, step);

@@ -8,7 +8,7 @@
 //     template <class B> static Tensor inverse(const Tensor& y, const Tensor& raw);
 //   };
 //
-// raw: (N, per_channel * C, H, W), or (1, per_channel * C, 1, 1) for all pixels of all samples; parameter k of channel c is
+// raw: (N, per_channel * C, H, W), or, in elementwise layers, (1, per_channel * C, 1, 1) for all pixels of all samples; parameter k of channel c is
 // channel k * C + c. Any finite raw is a valid map; raw = 0 is one close to the identity.
 #pragma once
 

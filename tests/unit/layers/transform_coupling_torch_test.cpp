@@ -31,6 +31,13 @@ TEST_CASE("couplings of splines and mixtures keep the layer contract on vectors"
     CHECK_MESSAGE(report.ok(), report.text());
 }
 
+TEST_CASE("a coupling by a transform that brings no name of its own") {
+  using Own = TransformCoupling<ConvNet<6>, AffineTransform<>>;
+  const auto report = testing::check_layer<Own, Shape<4, 2, 2>>({.perturbation = 0.4});
+  CHECK_MESSAGE(report.ok(), report.text());
+  CHECK(describe<Own>() == "TransformCoupling<ConvNet<6>, AffineTransform<BoundedScale<2>>>");
+}
+
 TEST_CASE("they say what they are") {
   CHECK(describe<SplineCoupling<Mlp<6>>>() == "SplineCoupling<ConvNet<6, 1>, 8>");
   CHECK(describe<SplineCoupling<Mlp<6>, 4, Interval<-1, 2>>>() ==

@@ -62,6 +62,8 @@ TEST_CASE("a flow of images of any size: noise is that of its place in the batch
   CHECK(model.bits_per_dim(y, {.draws = 4}).kind == Likelihood::importance_weighted);
   CHECK(model.sample({.count = 2, .seed = 1}, {5, 7}).sizes() == at::IntArrayRef({2, 3, 5, 7}));
   CHECK(model.first_nonfinite(y) == "");
+  CHECK(error_of([&] { model.log_prob(y.narrow(0, 0, 0)); }) == "expected at least one sample, got 0");
+  CHECK(difference(model.given(3, {5, 6}).bits_per_dim(y, {.seed = 2}).values, bits) < 1e-12);
   CHECK(error_of([&] { model.sample({}, {0, 7}); }) == "expected a size of a target of 3xHxW, got 0x7");
 }
 

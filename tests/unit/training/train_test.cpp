@@ -100,7 +100,7 @@ TEST_CASE("models without a condition, and with several, train the same way") {
   learns("two", std::type_identity<Two>{}, labelled);
 
   libtorch::Model<Two> two({.seed = 1});
-  CHECK(error_of([&] { training::given(two, batch(0)); }) == "expected more inputs in the batch, got 1");
+  CHECK(error_of([&] { training::given(two, batch(0)); }) == "expected batches of 2 inputs, got 1");
 }
 
 TEST_CASE("the checkpoint's model is the average of weights") {

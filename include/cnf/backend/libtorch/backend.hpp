@@ -360,7 +360,15 @@ struct Backend : Images {
   static Tensor like(Tensor x, const Parameter& p) {
     return p.defined() ? x.to(p.device(), p.scalar_type()) : x;
   }
-  static void place(Module& module, const Placement& p) { module.to(p.device, p.dtype); }
+  /// Module::to() would make floating point of integers that a module of the user's has.
+  static void place(Module& module, const Placement& p) {
+    const at::NoGradGuard no_grad;
+    const auto move = [&](at::Tensor t) {
+      t.set_data(t.is_floating_point() ? t.to(p.device, p.dtype) : t.to(p.device));
+    };
+    for (const auto& t : module.parameters()) move(t);
+    for (const auto& t : module.buffers()) move(t);
+  }
 
  private:
   /// Part by part: what LibTorch makes on the way is as large as its argument.

@@ -26,6 +26,7 @@
 #include <torch/script.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -40,7 +41,11 @@ namespace detail {
 /// A TorchScript module as a torch::nn::Module that has its parameters.
 class Script : public torch::nn::Module {
  public:
-  explicit Script(torch::jit::Module script) : script_(std::move(script)) { adopt(*this, script_); }
+  explicit Script(torch::jit::Module script) : script_(std::move(script)) {
+    script_.train(is_training());
+    std::set<const void*> known;
+    adopt(*this, script_, known);
+  }
 
   void train(bool on = true) override {
     torch::nn::Module::train(on);
@@ -49,12 +54,15 @@ class Script : public torch::nn::Module {
   c10::IValue forward(const at::Tensor& x) { return script_.forward({x}); }
 
  private:
-  static void adopt(torch::nn::Module& to, const torch::jit::Module& from) {
+  /// `known`: what is there already, of parameters that have two names.
+  static void adopt(torch::nn::Module& to, const torch::jit::Module& from, std::set<const void*>& known) {
     for (const auto& p : from.named_parameters(/*recurse=*/false))
-      to.register_parameter(p.name, p.value, p.value.requires_grad());
-    for (const auto& b : from.named_buffers(/*recurse=*/false)) to.register_buffer(b.name, b.value);
+      if (known.insert(p.value.unsafeGetTensorImpl()).second)
+        to.register_parameter(p.name, p.value, p.value.requires_grad());
+    for (const auto& b : from.named_buffers(/*recurse=*/false))
+      if (known.insert(b.value.unsafeGetTensorImpl()).second) to.register_buffer(b.name, b.value);
     for (const auto& c : from.named_children())
-      adopt(*to.register_module(c.name, std::make_shared<torch::nn::Module>()), c.value);
+      adopt(*to.register_module(c.name, std::make_shared<torch::nn::Module>()), c.value, known);
   }
 
   torch::jit::Module script_;
@@ -91,7 +99,7 @@ class Adopted {
  public:
   Adopted(const Scope<Backend>& scope, std::shared_ptr<Module> module, std::string what)
       : module_(scope.module().register_module("module", std::move(module))), what_(std::move(what)) {
-    module_->to(at::kDouble);  // as every parameter before a model is placed
+    Backend::place(*module_, {.dtype = at::kDouble});  // as every parameter before its model is placed
   }
 
   /// Of these sizes, in the precision of x.
