@@ -100,16 +100,17 @@ void compare(const density::Density& of, double seconds, nlohmann::json& results
 }
 
 void run(double seconds, const std::string& only, const std::string& out) {
+  auto chosen = density::all();
+  std::erase_if(chosen, [&](const auto& of) { return !only.empty() && of.name != only; });
+  if (chosen.empty()) throw Error("--only: no density is called " + only);
+  if (!out.empty()) io::expect_writable(out);
   nlohmann::json results = nlohmann::json::array();
   std::printf(
       "cross entropy, nats, after %.0f s of training each, and after how many it was within %.2f of the "
       "entropy\n"
       "%-14s %8s  %16s  %16s  %16s\n",
       seconds, near, "", "entropy", "affine", "spline", "mixture");
-  bool is_known = false;
-  for (const auto& of : density::all()) {
-    if (!only.empty() && of.name != only) continue;
-    is_known = true;
+  for (const auto& of : chosen) {
     switch (of.dimensions) {
       case 2:
         compare<2>(of, seconds, results);
@@ -124,7 +125,6 @@ void run(double seconds, const std::string& only, const std::string& out) {
         compare<63>(of, seconds, results);
     }
   }
-  if (!is_known) throw Error("--only: no density is called " + only);
   if (!out.empty()) io::write_file(out, results.dump(2) + "\n");
 }
 
