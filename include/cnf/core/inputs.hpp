@@ -6,10 +6,8 @@
 //   Nothing                                   model.log_prob(y)    (model/unconditional_flow.hpp)
 #pragma once
 
-#include <array>
 #include <string>
-#include <utility>
-#include <vector>
+#include <type_traits>
 
 #include "cnf/core/batch.hpp"
 
@@ -51,6 +49,19 @@ struct input<B, Pair<First, Second>> {
   using batches = PairOf<typename input<B, First>::batches, typename input<B, Second>::batches>;
 };
 
+template <class Input>
+struct shapes_of {
+  using type = Features<Input>;
+};
+template <>
+struct shapes_of<Nothing> {
+  using type = Features<>;
+};
+template <class First, class Second>
+struct shapes_of<Pair<First, Second>> {
+  using type = join_t<typename shapes_of<First>::type, typename shapes_of<Second>::type>;
+};
+
 template <class Input, int Height, int Width>
 struct resolve_input {
   using type = resolved<Input, Height, Width>;
@@ -72,6 +83,10 @@ template <class B, class Input>
 using input_tensors_t = typename detail::input<B, Input>::tensors;
 template <class B, class Input>
 using input_t = typename detail::input<B, Input>::batches;
+
+/// The shapes of an input, in order.
+template <class Input>
+using input_shapes = typename detail::shapes_of<Input>::type;
 
 /// An input for a target of Height x Width.
 template <class Input, int Height, int Width>
@@ -114,7 +129,6 @@ std::string input_text() {
 /// Pixels of a target, as the run knows them.
 struct Extents {
   long height = 1, width = 1;
-  bool operator==(const Extents&) const = default;
 };
 
 }  // namespace cnf

@@ -9,6 +9,7 @@
 
 #include <array>
 
+#include "cnf/layers/permute.hpp"
 #include "cnf/layers/squeeze.hpp"
 
 namespace cnf {
@@ -49,11 +50,7 @@ struct HaarSqueeze {
         for (int c = 0; c < channels; ++c) source[std::size_t(k * channels + c)] = 4 * c + k;
       return source;
     }();
-    static constexpr auto by_channel = [] {
-      std::array<int, 4 * channels> source{};
-      for (int i = 0; i < 4 * channels; ++i) source[std::size_t(by_band[std::size_t(i)])] = i;
-      return source;
-    }();
+    static constexpr auto by_channel = detail::undoing(by_band);
 
     /// Its own inverse.
     static Tensor rotated(const Tensor& x) {

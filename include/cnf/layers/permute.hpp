@@ -11,13 +11,19 @@ namespace cnf {
 
 namespace detail {
 
+/// The order that undoes another.
+template <std::size_t C>
+constexpr std::array<int, C> undoing(const std::array<int, C>& order) {
+  std::array<int, C> back{};
+  for (std::size_t i = 0; i < C; ++i) back[std::size_t(order[i])] = int(i);
+  return back;
+}
+
 template <class Spec, class B, class In, class F>
 struct Permuting {
-  std::array<int, In::channels> to{}, from{};
+  static constexpr auto to = Spec::template order<In::channels>(), from = undoing(to);
 
-  explicit Permuting(Scope<B>) : to(Spec::template order<In::channels>()) {
-    for (int i = 0; i < In::channels; ++i) from[std::size_t(to[std::size_t(i)])] = i;
-  }
+  explicit Permuting(Scope<B>) {}
 
   Forward<B, Spec, In, F> forward(const Batch<B, In>& x, const Maps<B, F>&) const {
     return {.y = Batch<B, In>(B::permute_channels(x.data, to))};

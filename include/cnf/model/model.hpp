@@ -22,7 +22,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numbers>
 #include <string>
@@ -32,6 +31,7 @@
 #include "cnf/core/inputs.hpp"
 #include "cnf/core/likelihood.hpp"
 #include "cnf/core/noise_batch.hpp"
+#include "cnf/model/target_size.hpp"
 
 namespace cnf {
 
@@ -80,47 +80,6 @@ struct FiniteWatch {
   }
 };
 
-/// Whether an input tells how large the target is, as one of fixed size does anyway.
-template <class Target, class Input>
-inline constexpr bool tells_size = is_fixed_shape<Target>;
-template <class Target, int C, auto H, auto W>
-inline constexpr bool tells_size<Target, Shape<C, H, W>> = (is_fixed(Target::height) || !is_fixed(H)) &&
-                                                           (is_fixed(Target::width) || !is_fixed(W));
-template <class Target, class First, class Second>
-inline constexpr bool tells_size<Target, Pair<First, Second>> =
-    tells_size<Target, First> || tells_size<Target, Second>;
-
-/// Pixels of a target of dynamic size that a pixel of the coarsest input stands for.
-template <class Target, class Input>
-constexpr int input_divisor() {
-  if constexpr (is_shape<Input>)
-    return std::max({1, is_fixed(Target::height) ? 1 : ratio(Target::height, Input::height),
-                     is_fixed(Target::width) ? 1 : ratio(Target::width, Input::width)});
-  else if constexpr (std::is_same_v<Input, Nothing>)
-    return 1;
-  else
-    return std::max(input_divisor<Target, typename Input::first>(),
-                    input_divisor<Target, typename Input::second>());
-}
-
-/// Of the finest input.
-template <class Target, class Input>
-constexpr Extents unit_of() {
-  if constexpr (is_shape<Input>) {
-    return {std::max(1, is_fixed(Target::height) ? 1 : ratio(Target::height, Input::height)),
-            std::max(1, is_fixed(Target::width) ? 1 : ratio(Target::width, Input::width))};
-  } else if constexpr (std::is_same_v<Input, Nothing>) {
-    return {};
-  } else {
-    constexpr Extents a = unit_of<Target, typename Input::first>(),
-                      b = unit_of<Target, typename Input::second>();
-    constexpr bool first = tells_size<Target, typename Input::first>,
-                   second = tells_size<Target, typename Input::second>;
-    if constexpr (first != second) return first ? a : b;
-    return {std::min(a.height, b.height), std::min(a.width, b.width)};
-  }
-}
-
 }  // namespace detail
 
 template <class Spec, class B>
@@ -146,6 +105,7 @@ Model<Spec, B> clone(const Model<Spec, B>& model) {
 template <class Spec, class B>
 class Model : public B::Module {
   static_assert(Spec::check());
+  using TargetSize = detail::TargetSize<typename Spec::target, input_shapes<typename Spec::input>>;
 
  public:
   using spec = Spec;
@@ -195,13 +155,13 @@ class Model : public B::Module {
   }
 
   /// Height and width of targets are padded to multiples of this.
-  static constexpr int divisor = std::max(Spec::divisor, detail::input_divisor<Target, Input>());
+  static constexpr int divisor = std::max(Spec::divisor, TargetSize::coarsest);
   /// Whether large images run in tiles: their memory is that of the image, its features and a tile, whatever the size.
   static constexpr bool tiled = Spec::tiled && !is_fixed(Target::height) && !is_fixed(Target::width);
 
   static constexpr bool unconditional = std::is_same_v<Input, Nothing>;
   /// Whether the input tells how large the target is.
-  static constexpr bool knows_size = detail::tells_size<Target, Input>;
+  static constexpr bool knows_size = TargetSize::is_told;
 
   class Given {
    public:
@@ -334,8 +294,8 @@ class Model : public B::Module {
       const auto fits = [](long extent, long expected, long unit) {
         return extent <= expected && extent > expected - unit;
       };
-      if (!fits(h, height_, Model::unit.height) || !fits(w, width_, Model::unit.width) || n % samples_ != 0 ||
-          n == 0 || B::channels(y) != Target::channels)
+      if (!fits(h, height_, TargetSize::finest.height) || !fits(w, width_, TargetSize::finest.width) ||
+          n % samples_ != 0 || n == 0 || B::channels(y) != Target::channels)
         throw Error("expected a target of (" + std::to_string(samples_) + " or a multiple, " +
                     std::to_string(Target::channels) + ", " + std::to_string(height_) + ", " +
                     std::to_string(width_) + "), got " + sizes_text(sizes_of<B>(y)));
@@ -371,10 +331,10 @@ class Model : public B::Module {
 
   /// p(. | x). Keeps a reference to this model. Where x doesn't tell how large the target is: for one of this size.
   Given given(const Inputs& x) const requires(knows_size && !unconditional) {
-    return given(x, target_size(x));
+    return given(x, detail::told_size<B, Target, Input>(x));
   }
   Given given(const Inputs& x, Extents size) const requires(!unconditional) {
-    expect_sizes(x, size);
+    detail::expect_told_size<B, Target, Input>(x, size);
     long samples = -1;
     for_each_input<Input>(x, [&]<class S>(const Tensor& t) {
       if (B::channels(t) != S::channels || B::samples(t) < 1 || B::height(t) < 1 || B::width(t) < 1)
@@ -413,10 +373,10 @@ class Model : public B::Module {
     return given(1, size).decode(std::move(z));
   }
   Tensor sample(const SampleOptions& options = {}) const requires(unconditional&& knows_size) {
-    return sample(options, target_size({}));
+    return sample(options, detail::told_size<B, Target, Input>({}));
   }
   Tensor decode(LatentMaps z) const requires(unconditional&& knows_size) {
-    return decode(std::move(z), target_size({}));
+    return decode(std::move(z), detail::told_size<B, Target, Input>({}));
   }
 
   const typename Spec::template Bound<B>& bound() const { return bound_; }
@@ -443,36 +403,6 @@ class Model : public B::Module {
   }
   Given alone(const Tensor& y) const { return given(B::samples(y), Extents{B::height(y), B::width(y)}); }
 
-  /// visit(extent of `size`, pixels that an input of dynamic size stands for, of which as many may be missing) down and across.
-  template <class Visit>
-  static void for_each_extent(const Inputs& x, Extents& size, const Visit& visit) {
-    const auto one = [&](long& extent, auto target, auto of_input, long actual) {
-      if (is_fixed(target) || is_fixed(of_input)) return;
-      const long unit = std::max(1, ratio(target, of_input));
-      visit(extent, unit * actual, unit);
-    };
-    for_each_input<Input>(x, [&]<class S>(const Tensor& t) {
-      one(size.height, Target::height, S::height, B::height(t));
-      one(size.width, Target::width, S::width, B::width(t));
-    });
-  }
-
-  /// The size of the target: its own where that is fixed, else what the finest input of dynamic size stands for.
-  static Extents target_size(const Inputs& x) {
-    constexpr long any = std::numeric_limits<long>::max();
-    Extents size{is_fixed(Target::height) ? resolve(Target::height, 0) : any,
-                 is_fixed(Target::width) ? resolve(Target::width, 0) : any};
-    for_each_extent(x, size, [](long& extent, long here, long) { extent = std::min(extent, here); });
-    return size;
-  }
-  static void expect_sizes(const Inputs& x, Extents size) {
-    for_each_extent(x, size, [](long extent, long here, long unit) {
-      if (extent > here || extent <= here - unit)
-        throw Error("expected inputs for a target of one size, got one for " + std::to_string(extent) +
-                    " pixels and one for " + std::to_string(here));
-    });
-  }
-
   static void expect_finite(const Tensor& x) {
     if constexpr (requires { B::waits_for(x); })
       if (B::waits_for(x)) return;  // a layer's result will not be finite
@@ -484,9 +414,6 @@ class Model : public B::Module {
   static Tensor padded(const Tensor& t, long height, long width) {
     return B::height(t) == height && B::width(t) == width ? t : B::pad(t, height, width);
   }
-
-  /// A target may be smaller than what the inputs stand for by less than this.
-  static constexpr Extents unit = detail::unit_of<Target, Input>();
 
   Options options_;
   typename Spec::template Bound<B> bound_;

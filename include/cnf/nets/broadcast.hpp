@@ -27,16 +27,7 @@ struct Pyramid {
     return "Pyramid<" + text.substr(2) + ", " + std::to_string(Levels) + ">";
   }
   template <int Channels>
-  using maps = join_t<Features<Shape<Channels, Height, Width>>,
-                      typename Pyramid<halved(Height), halved(Width), Levels - 1>::template maps<Channels>>;
-};
-template <auto Height, auto Width>
-struct Pyramid<Height, Width, 1> {
-  static std::string describe() {
-    return "Pyramid<" + shape_text<Shape<0, Height, Width>>().substr(2) + ", 1>";
-  }
-  template <int Channels>
-  using maps = Features<Shape<Channels, Height, Width>>;
+  using maps = typename detail::pyramid<Shape<Channels, Height, Width>, Channels, Levels>::type;
 };
 
 namespace detail {

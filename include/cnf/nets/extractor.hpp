@@ -45,4 +45,16 @@ struct Unconditional {
   };
 };
 
+namespace detail {
+
+/// Width channels at In's extents, then halves of them: the maps of an extractor with Levels levels.
+template <class In, int Width, int Levels, class... Map>
+struct pyramid : pyramid<Shape<Width, halved(In::height), halved(In::width)>, Width, Levels - 1, Map...,
+                         with_channels<In, Width>> {};
+template <class In, int Width, class... Map>
+struct pyramid<In, Width, 0, Map...> {
+  using type = Features<Map...>;
+};
+
+}  // namespace detail
 }  // namespace cnf

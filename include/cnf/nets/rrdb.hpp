@@ -12,19 +12,11 @@
 #include <vector>
 
 #include "cnf/nets/conv.hpp"
+#include "cnf/nets/extractor.hpp"
 
 namespace cnf {
 
 namespace detail {
-
-/// Width channels at In's extents, then halves of them: the maps of an extractor with Levels levels.
-template <class In, int Width, int Levels, class... Map>
-struct pyramid : pyramid<Shape<Width, halved(In::height), halved(In::width)>, Width, Levels - 1, Map...,
-                         with_channels<In, Width>> {};
-template <class In, int Width, class... Map>
-struct pyramid<In, Width, 0, Map...> {
-  using type = Features<Map...>;
-};
 
 constexpr ConvShape dense_conv(int width, int growth, int index) {
   return {.in = width + index * growth, .out = index == 4 ? width : growth};

@@ -14,12 +14,22 @@ struct Pairs {
   std::vector<at::Tensor>
       more{};  // inputs after the first, of a model that has several, in the order of its Pair
 
-  /// change(tensor) for all of them that there are.
-  template <class Change>
-  void for_each(Change change) {
-    for (auto* t : {&x, &y})
-      if (t->defined()) change(*t);
-    for (auto& t : more) change(t);
+  /// visit(tensor) for all of them that there are.
+  template <class Visit>
+  void for_each(Visit visit) {
+    each(*this, visit);
+  }
+  template <class Visit>
+  void for_each(Visit visit) const {
+    each(*this, visit);
+  }
+
+ private:
+  template <class Self, class Visit>
+  static void each(Self& self, Visit& visit) {
+    for (auto* t : {&self.x, &self.y})
+      if (t->defined()) visit(*t);
+    for (auto& t : self.more) visit(t);
   }
 };
 

@@ -51,8 +51,7 @@ class Step {
 
   /// Takes the next step, with as many samples as there are.
   void operator()(const Pairs& batch, double rate) {
-    auto each = batch;
-    each.for_each([&](const at::Tensor& t) {
+    batch.for_each([&](const at::Tensor& t) {
       if (samples(t) != samples(batch.y) || samples(t) == 0)
         throw Error("expected a batch of as many inputs as targets, got " + std::to_string(samples(t)) +
                     " and " + std::to_string(samples(batch.y)));
@@ -123,7 +122,7 @@ class Step {
   }
 
   static long samples(const at::Tensor& t) { return t.dim() == 0 ? 0 : long(t.size(0)); }
-  static std::vector<std::int64_t> sizes_of(Pairs batch) {
+  static std::vector<std::int64_t> sizes_of(const Pairs& batch) {
     std::vector<std::int64_t> all;
     batch.for_each([&](const at::Tensor& t) { all.insert(all.end(), t.sizes().begin(), t.sizes().end()); });
     return all;

@@ -12,9 +12,7 @@
 // in double, relative where numbers are larger than 1.
 #pragma once
 
-#include <cmath>
 #include <string>
-#include <vector>
 
 #include "cnf/transforms/transform.hpp"
 
@@ -30,7 +28,7 @@ struct MixtureShape {
 };
 
 template <int Components = 4>
-struct LogisticMixture {
+struct LogisticMixture : detail::BackendTransform<LogisticMixture<Components>> {
   static_assert(Components >= 1 && Components <= 100, "cnf: a mixture has 1 to 100 components");
 
   static constexpr MixtureShape shape{Components};
@@ -40,16 +38,6 @@ struct LogisticMixture {
   static std::string describe() { return "LogisticMixture<" + parameters_text() + ">"; }
   static constexpr auto coupling = "MixtureCoupling";
   static constexpr auto elementwise = "Mixture";
-
-  template <class B>
-  static Transformed<B> forward(const typename B::Tensor& x, const typename B::Tensor& raw) {
-    auto [y, log_slope] = B::logistic_mixture(x, raw, shape);
-    return {std::move(y), std::move(log_slope)};
-  }
-  template <class B>
-  static typename B::Tensor inverse(const typename B::Tensor& y, const typename B::Tensor& raw) {
-    return B::logistic_mixture_inverse(y, raw, shape);
-  }
 };
 
 }  // namespace cnf

@@ -39,7 +39,7 @@ struct SplineShape {
 };
 
 template <int Bins = 8, class On = Interval<-4, 4>>
-struct RationalQuadratic {
+struct RationalQuadratic : detail::BackendTransform<RationalQuadratic<Bins, On>> {
   static_assert(Bins >= 2 && Bins <= 500,
                 "cnf: a spline has 2 to 500 bins: one alone would have nothing to learn");
   static_assert(On::low < On::high, "cnf: a spline acts on an interval Interval<Low, High> with Low < High");
@@ -54,16 +54,6 @@ struct RationalQuadratic {
   static std::string describe() { return "RationalQuadratic<" + parameters_text() + ">"; }
   static constexpr auto coupling = "SplineCoupling";
   static constexpr auto elementwise = "Spline";
-
-  template <class B>
-  static Transformed<B> forward(const typename B::Tensor& x, const typename B::Tensor& raw) {
-    auto [y, log_slope] = B::rational_quadratic(x, raw, shape);
-    return {std::move(y), std::move(log_slope)};
-  }
-  template <class B>
-  static typename B::Tensor inverse(const typename B::Tensor& y, const typename B::Tensor& raw) {
-    return B::rational_quadratic_inverse(y, raw, shape);
-  }
 };
 
 }  // namespace cnf

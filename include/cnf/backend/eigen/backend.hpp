@@ -109,7 +109,7 @@ struct Backend : Transforms<T> {
     return each(std::move(x), [](T v) { return std::tanh(v); });
   }
   static Tensor softplus(Tensor x) {
-    return each(std::move(x), [](T v) { return std::max(v, T(0)) + std::log1p(std::exp(-std::abs(v))); });
+    return each(std::move(x), [](T v) { return detail::softplus(v); });
   }
   static Tensor relu(Tensor x) {
     return each(std::move(x), [](T v) { return std::max(v, T(0)); });
@@ -275,12 +275,7 @@ struct Backend : Transforms<T> {
 
   // Small matrices, in double.
   static PerSample log_abs_det(const Matrix& w) { return {Vector::Constant(1, T(lu(w).log_abs_det()))}; }
-  static Matrix inverse(const Matrix& w) {
-    const auto row_major = lu(w).inverse();
-    Matrix inverse(w.rows(), w.cols());
-    for (long i = 0; i < inverse.size(); ++i) inverse.data()[i] = T(row_major[std::size_t(i)]);
-    return inverse;
-  }
+  static Matrix inverse(const Matrix& w) { return square(lu(w).inverse(), w.rows()); }
   /// The product of the reflections 1 - 2 v v^T / v^T v of the rows v of a parameter.
   static Matrix reflections(const Parameter& vectors) {
     const long count = vectors.size(0), size = vectors.size(1);
@@ -297,9 +292,7 @@ struct Backend : Transforms<T> {
         for (long j = 0; j < size; ++j) at(i, j) -= 2 * along / square * double(v[j]);
       }
     }
-    Matrix m(size, size);
-    for (long i = 0; i < m.size(); ++i) m.data()[i] = T(product[std::size_t(i)]);
-    return m;
+    return square(product, size);
   }
   static Matrix transposed(const Matrix& m) { return m.transpose(); }
   static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
@@ -430,6 +423,11 @@ struct Backend : Transforms<T> {
     Vector v(size);
     std::fill_n(v.data(), size, T(0));
     return v;
+  }
+  static Matrix square(const std::vector<double>& row_major, long size) {
+    Matrix m(size, size);
+    for (long i = 0; i < m.size(); ++i) m.data()[i] = T(row_major[std::size_t(i)]);
+    return m;
   }
   static Lu lu(const Matrix& w) { return {{w.data(), w.data() + w.size()}, int(w.rows())}; }
   static Tensor repeated(const Tensor& x, long n) {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,11 +46,11 @@ class Spline {
 
   T inverse(T y) const {
     if (!(y > T(shape_.low) && y < T(shape_.high))) return y;
-    const auto bin_ = bin(y, shape_.bins, 0);
-    const T s = bin_.size / bin_.other_size, up = y - bin_.start, bend = up * (bin_.d0 + bin_.d1 - 2 * s);
-    const T a = bin_.size * (s - bin_.d0) + bend, b = bin_.size * bin_.d0 - bend, c = -s * up;
+    const auto here = bin(y, shape_.bins, 0);
+    const T s = here.size / here.other_size, up = y - here.start, bend = up * (here.d0 + here.d1 - 2 * s);
+    const T a = here.size * (s - here.d0) + bend, b = here.size * here.d0 - bend, c = -s * up;
     const T t = 2 * c / (-b - std::sqrt(std::max(b * b - 4 * a * c, T(0))));
-    return t * bin_.other_size + bin_.other_start;
+    return t * here.other_size + here.other_start;
   }
 
  private:
@@ -65,16 +65,17 @@ class Spline {
   Bin bin(T number, int first, int other) const {
     const auto here = shares(first), there = shares(other);
     Bin b{T(shape_.low), 0, T(shape_.low), 0, 0, 0};
-    int k = 0;
-    for (; k < shape_.bins - 1 && number >= b.start + share(here, first, k); ++k) {
-      b.start += share(here, first, k);
-      b.other_start += share(there, other, k);
+    for (int k = 0;; ++k) {
+      b.size = share(here, first, k);
+      b.other_size = share(there, other, k);
+      if (k == shape_.bins - 1 || number < b.start + b.size) {
+        b.d0 = k == 0 ? 1 : slope(k - 1);
+        b.d1 = k == shape_.bins - 1 ? 1 : slope(k);
+        return b;
+      }
+      b.start += b.size;
+      b.other_start += b.other_size;
     }
-    b.size = share(here, first, k);
-    b.other_size = share(there, other, k);
-    b.d0 = k == 0 ? 1 : slope(k - 1);
-    b.d1 = k == shape_.bins - 1 ? 1 : slope(k);
-    return b;
   }
 
   struct Softmax {
@@ -186,46 +187,35 @@ struct Transforms : Images<T> {
   using Base = Images<T>;
   using Tensor = eigen::Tensor<T>;
 
-  // Transforms (transforms/): y and log dy/dx, and the inverse.
-  static std::pair<Tensor, Tensor> rational_quadratic(Tensor x, const Tensor& raw, const SplineShape& s) {
-    return mapped<eigen::Spline<T>>(std::move(x), raw, s);
-  }
-  static Tensor rational_quadratic_inverse(Tensor y, const Tensor& raw, const SplineShape& s) {
-    return unmapped<eigen::Spline<T>>(std::move(y), raw, s);
-  }
-  static std::pair<Tensor, Tensor> logistic_mixture(Tensor x, const Tensor& raw, const MixtureShape& s) {
-    return mapped<eigen::Mixture<T>>(std::move(x), raw, s);
-  }
-  static Tensor logistic_mixture_inverse(Tensor y, const Tensor& raw, const MixtureShape& s) {
-    return unmapped<eigen::Mixture<T>>(std::move(y), raw, s);
-  }
-
- private:
-  /// visit(number, its spline or mixture) for all numbers of x.
-  template <class Map, class Shape, class Visit>
-  static void each_mapped(const Tensor& x, const Tensor& raw, const Shape& shape, const Visit& visit) {
-    const long channels = x.channels();
-    Base::by_stretches(long(x.values().cols()), 30 * raw.channels(), [&](long p) {
-      const T* const parameters = raw.pixel(raw.values().cols() == 1 ? 0 : p);
-      for (long c = 0; c < channels; ++c) visit(p * channels + c, Map(shape, parameters + c, channels));
-    });
-  }
-  template <class Map, class Shape>
-  static std::pair<Tensor, Tensor> mapped(Tensor x, const Tensor& raw, const Shape& shape) {
+  /// By transforms/: y and log dy/dx, and the inverse.
+  template <class Shape>
+  static std::pair<Tensor, Tensor> transformed(Tensor x, const Tensor& raw, const Shape& shape) {
     auto log_slope = Base::blank(x, x.h, x.w);
     T *const to = x.own().data(), *const slopes = log_slope.own().data();
-    each_mapped<Map>(x, raw, shape, [&](long i, const Map& map) {
+    each_mapped(x, raw, shape, [&](long i, const auto& map) {
       const auto result = map.forward(to[i]);
       to[i] = result.y;
       slopes[i] = result.log_slope;
     });
     return {std::move(x), std::move(log_slope)};
   }
-  template <class Map, class Shape>
-  static Tensor unmapped(Tensor y, const Tensor& raw, const Shape& shape) {
+  template <class Shape>
+  static Tensor restored(Tensor y, const Tensor& raw, const Shape& shape) {
     T* const to = y.own().data();
-    each_mapped<Map>(y, raw, shape, [&](long i, const Map& map) { to[i] = map.inverse(to[i]); });
+    each_mapped(y, raw, shape, [&](long i, const auto& map) { to[i] = map.inverse(to[i]); });
     return y;
+  }
+
+ private:
+  /// visit(number, its spline or mixture) for all numbers of x.
+  template <class Shape, class Visit>
+  static void each_mapped(const Tensor& x, const Tensor& raw, const Shape& shape, const Visit& visit) {
+    using Map = std::conditional_t<std::is_same_v<Shape, SplineShape>, Spline<T>, Mixture<T>>;
+    const long channels = x.channels();
+    Base::by_stretches(long(x.values().cols()), 30 * raw.channels(), [&](long p) {
+      const T* const parameters = raw.pixel(raw.values().cols() == 1 ? 0 : p);
+      for (long c = 0; c < channels; ++c) visit(p * channels + c, Map(shape, parameters + c, channels));
+    });
   }
 };
 

@@ -164,17 +164,13 @@ struct Backend : Images {
   }
 
   // Transforms (transforms/): y and log dy/dx, and the inverse.
-  static Mapped rational_quadratic(const Tensor& x, const Tensor& raw, const SplineShape& shape) {
-    return libtorch::rational_quadratic(x, raw, shape);
+  template <class Shape>
+  static Mapped transformed(const Tensor& x, const Tensor& raw, const Shape& shape) {
+    return libtorch::transformed(x, raw, shape);
   }
-  static Tensor rational_quadratic_inverse(const Tensor& y, const Tensor& raw, const SplineShape& shape) {
-    return libtorch::rational_quadratic_inverse(y, raw, shape);
-  }
-  static Mapped logistic_mixture(const Tensor& x, const Tensor& raw, const MixtureShape& shape) {
-    return libtorch::logistic_mixture(x, raw, shape);
-  }
-  static Tensor logistic_mixture_inverse(const Tensor& y, const Tensor& raw, const MixtureShape& shape) {
-    return libtorch::logistic_mixture_inverse(y, raw, shape);
+  template <class Shape>
+  static Tensor restored(const Tensor& y, const Tensor& raw, const Shape& shape) {
+    return libtorch::restored(y, raw, shape);
   }
 
   // Layers that are one operation here.

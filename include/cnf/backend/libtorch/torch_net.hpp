@@ -177,13 +177,8 @@ struct TorchNet {
     Batch<B, with_channels<In, Out>> operator()(const Batch<B, In>& z, const SeenMap<B, Condition>& h) const {
       const auto x = In::channels == 0          ? h.data
                      : Condition::channels == 0 ? z.data
-                                                : B::concat(z.data, repeated(h.data, z.data.size(0)));
+                                                : B::concat(z.data, h.data);
       return Batch<B, with_channels<In, Out>>(module(x, {{x.size(0), Out, x.size(2), x.size(3)}})[0]);
-    }
-
-   private:
-    static at::Tensor repeated(const at::Tensor& h, std::int64_t n) {
-      return h.size(0) == n ? h : B::repeat_samples(h, n / h.size(0));
     }
   };
 };

@@ -60,10 +60,17 @@ struct Spline {
     slopes = at::constant_pad_nd(inner, {0, 0, 0, 0, 0, 0, 1, 1}, 1);
   }
 
-  /// The bin of each number: (N, 1, C, H, W).
-  at::Tensor bin_of(const at::Tensor& numbers, const at::Tensor& starts) const {
-    return (numbers.unsqueeze(1) >= starts.narrow(1, 1, shape.bins - 1)).sum(1, /*keepdim=*/true);
+  /// The bin of each number.
+  struct Bin {
+    at::Tensor left, width, bottom, height, d0, d1;
+  };
+  /// `starts`: where bins start along the axis of the numbers, left or bottom.
+  Bin bin_of(const at::Tensor& numbers, const at::Tensor& starts) const {
+    const auto bin = (numbers.unsqueeze(1) >= starts.narrow(1, 1, shape.bins - 1)).sum(1, /*keepdim=*/true);
+    return {pick(left, bin),    pick(widths, bin), pick(bottom, bin),
+            pick(heights, bin), pick(slopes, bin), pick(slopes, bin + 1)};
   }
+  /// by_bin of these bins, (N, 1, C, H, W).
   static at::Tensor pick(const at::Tensor& by_bin, const at::Tensor& bin) {
     auto sizes = bin.sizes().vec();
     sizes[1] = by_bin.size(1);
@@ -127,43 +134,36 @@ struct Mixture {
 
 }  // namespace detail
 
-inline Mapped rational_quadratic(const at::Tensor& x, const at::Tensor& raw, const SplineShape& shape) {
+inline Mapped transformed(const at::Tensor& x, const at::Tensor& raw, const SplineShape& shape) {
   const detail::Spline spline(x, raw, shape);
-  const auto inside = spline.inside(x);
   const auto within = at::clamp(x, shape.low, shape.high);
-  const auto bin = spline.bin_of(within, spline.left), next = bin + 1;
-  const auto width = spline.pick(spline.widths, bin), height = spline.pick(spline.heights, bin),
-             d0 = spline.pick(spline.slopes, bin), d1 = spline.pick(spline.slopes, next);
-  const auto s = height / width, t = (within - spline.pick(spline.left, bin)) / width, rest = 1 - t,
-             t_rest = t * rest;
+  const auto [left, width, bottom, height, d0, d1] = spline.bin_of(within, spline.left);
+  const auto s = height / width, t = (within - left) / width, rest = 1 - t, t_rest = t * rest;
   const auto q = s + (d0 + d1 - 2 * s) * t_rest;
-  const auto y = spline.pick(spline.bottom, bin) + height * (s * t * t + d0 * t_rest) / q;
+  const auto y = bottom + height * (s * t * t + d0 * t_rest) / q;
   const auto slope = d1 * t * t + 2 * s * t_rest + d0 * rest * rest;
   const auto log_slope = 2 * (at::log(s) - at::log(q)) + at::log(slope);
+  const auto inside = spline.inside(x);
   return {at::where(inside, y, x), at::where(inside, log_slope, at::zeros({}, x.options()))};
 }
 
-inline at::Tensor rational_quadratic_inverse(const at::Tensor& y, const at::Tensor& raw,
-                                             const SplineShape& shape) {
+inline at::Tensor restored(const at::Tensor& y, const at::Tensor& raw, const SplineShape& shape) {
   const detail::Spline spline(y, raw, shape);
   const auto within = at::clamp(y, shape.low, shape.high);
-  const auto bin = spline.bin_of(within, spline.bottom), next = bin + 1;
-  const auto width = spline.pick(spline.widths, bin), height = spline.pick(spline.heights, bin),
-             d0 = spline.pick(spline.slopes, bin), d1 = spline.pick(spline.slopes, next);
-  const auto s = height / width, up = within - spline.pick(spline.bottom, bin), bend = up * (d0 + d1 - 2 * s);
+  const auto [left, width, bottom, height, d0, d1] = spline.bin_of(within, spline.bottom);
+  const auto s = height / width, up = within - bottom, bend = up * (d0 + d1 - 2 * s);
   const auto a = height * (s - d0) + bend, b = height * d0 - bend, c = -s * up;
   const auto t = 2 * c / (-b - at::sqrt(at::clamp_min(b * b - 4 * a * c, 0)));
-  return at::where(spline.inside(y), t * width + spline.pick(spline.left, bin), y);
+  return at::where(spline.inside(y), t * width + left, y);
 }
 
-inline Mapped logistic_mixture(const at::Tensor& x, const at::Tensor& raw, const MixtureShape& shape) {
+inline Mapped transformed(const at::Tensor& x, const at::Tensor& raw, const MixtureShape& shape) {
   const detail::Mixture mixture(x, raw, shape);
   const auto [logit, log_derivative] = mixture.logit(x);
   return {logit * at::exp(mixture.log_slope) + mixture.shift, log_derivative + mixture.log_slope};
 }
 
-inline at::Tensor logistic_mixture_inverse(const at::Tensor& y, const at::Tensor& raw,
-                                           const MixtureShape& shape) {
+inline at::Tensor restored(const at::Tensor& y, const at::Tensor& raw, const MixtureShape& shape) {
   const detail::Mixture mixture(y, raw, shape);
   const auto t = (y - mixture.shift) * at::exp(-mixture.log_slope);
   at::Tensor x;
