@@ -20,15 +20,17 @@
 #include "support/computing.hpp"
 #include "support/picture.hpp"
 #include "support/program.hpp"
+#include "support/together.hpp"
 #include "support/usable.hpp"
 
 namespace super_resolution {
 namespace {
 
-constexpr int border = 2;                           // pixels that PSNR and SSIM leave out
-constexpr int smallest = 11 + 2 * border;           // SSIM has a window of 11
-constexpr int crop_size = 128;                      // of the crops for bits per dimension
-constexpr int picture_rows = 5, picture_crop = 96;  // rows of the picture, and pixels of a cell
+constexpr int border = 2;                  // pixels that PSNR and SSIM leave out
+constexpr int smallest = 11 + 2 * border;  // SSIM has a window of 11
+constexpr int crop_size = 128;             // of the crops for bits per dimension
+constexpr std::size_t picture_rows = 5;    // of the picture
+constexpr int picture_crop = 96;           // pixels of its cells
 
 struct Options {
   std::filesystem::path checkpoint, baseline, data, low, json, pictures;
@@ -57,12 +59,29 @@ struct Quality {
     low_values += double(pair.low.rgb.size());
     ++images;
   }
+  Quality& operator+=(const Quality& one) {
+    psnr += one.psnr;
+    ssim += one.ssim;
+    images += one.images;
+    specks += one.specks;
+    pixels += one.pixels;
+    low_squares += one.low_squares;
+    low_values += one.low_values;
+    return *this;
+  }
   double mean_psnr() const { return psnr / images; }
   double mean_ssim() const { return ssim / images; }
   double speck_share() const { return specks / pixels; }
   /// dB over red, green and blue; 99 at most, for no difference at all.
   double consistency() const { return super_resolution::consistency(low_squares, low_values); }
 };
+
+void to_json(nlohmann::json& json, const Quality& q) {
+  json = {q.psnr, q.ssim, q.images, q.specks, q.pixels, q.low_squares, q.low_values};
+}
+void from_json(const nlohmann::json& json, Quality& q) {
+  q = {json[0], json[1], json[2], json[3], json[4], json[5], json[6]};
+}
 
 struct Bits {
   double mean = 0, standard_error = 0;
@@ -100,19 +119,26 @@ void for_each_sample(const AnyModel& model, const Pair& pair, const Options& o, 
 }
 
 Bits bits_per_dim(const AnyModel& model, const Options& o, const std::vector<std::filesystem::path>& paths,
-                  int size, at::Device device) {
+                  int size, at::Device device, support::Replicas& replicas) {
+  constexpr int at_once = 10;
   Photographs photographs(paths, smallest);
   const at::NoGradGuard no_grad;
-  std::vector<double> bpd;
-  for (int first = 0; first < o.crops; first += 10) {
+  nlohmann::json mine = nlohmann::json::array();
+  for (int first = 0; first < o.crops; first += at_once) {
     support::stop_if_interrupted();
-    const int n = std::min(10, o.crops - first);
+    if (first / at_once % replicas.size() != replicas.rank()) continue;
+    const int n = std::min(at_once, o.crops - first);
     const auto crops = photographs.random_crops(n, size, o.seed, std::uint32_t(first));
     const auto values =
         model.bits_per_dim(crops.x.to(device), crops.y.to(device), {.seed = o.seed + std::uint64_t(first)})
             .to(at::kCPU, at::kDouble);
-    bpd.insert(bpd.end(), values.data_ptr<double>(), values.data_ptr<double>() + n);
+    mine.push_back(std::vector<double>(values.data_ptr<double>(), values.data_ptr<double>() + n));
   }
+  std::vector<nlohmann::json> all;
+  for (const auto& text : replicas.gather(mine.dump())) all.push_back(nlohmann::json::parse(text));
+  std::vector<double> bpd;
+  for (std::size_t i = 0; int(bpd.size()) < o.crops; ++i)
+    for (const double b : all[i % all.size()][i / all.size()]) bpd.push_back(b);
   const double n = double(bpd.size()), mean = std::accumulate(bpd.begin(), bpd.end(), 0.0) / n;
   double squares = 0;
   for (double b : bpd) squares += (b - mean) * (b - mean);
@@ -176,12 +202,12 @@ void print(const std::vector<Report>& reports) {
   }
 }
 
-void run(const Options& o) {
-  support::watch_interrupts();
+/// Images are divided among the processes; those of the picture are the first process's.
+void run(const Options& o, support::Replicas& replicas) {
   if (o.largest > 0 && o.largest < smallest)
     throw cnf::Error("expected --largest of 0 or at least " + std::to_string(smallest) + ", got " +
                      std::to_string(o.largest));
-  if (!o.json.empty()) cnf::io::expect_writable(o.json);
+  if (!o.json.empty() && replicas.is_first()) cnf::io::expect_writable(o.json);
   if (!o.pictures.empty()) support::expect_folder(o.pictures);
   const auto placement = support::place(o.computing);
   std::vector<std::filesystem::path> others, paths;
@@ -202,16 +228,22 @@ void run(const Options& o) {
                        .parameters = models.back()->parameters()});
     for (double t : o.temperatures) reports.back().quality.emplace_back(temperature_text(t), Quality{});
   }
-  if (!o.pictures.empty()) std::filesystem::create_directories(o.pictures);
+  support::expect_same_files(replicas, "data", paths);
+  if (!o.pictures.empty() && replicas.is_first()) std::filesystem::create_directories(o.pictures);
 
+  const auto owner = [&](std::size_t i) {
+    return !o.pictures.empty() && i < picture_rows ? 0 : int(i % std::size_t(replicas.size()));
+  };
   int crop = crop_size;
   std::vector<std::vector<support::Cell>> rows;
+  nlohmann::json mine = nlohmann::json::array();  // an entry an image
   for (std::size_t i = 0; i < paths.size(); ++i) {
     support::stop_if_interrupted();
+    if (owner(i) != replicas.rank()) continue;
     const auto pair = read_pair(files[i], smallest, o.largest);
     support::working_on(fmt::format("{} of {}x{}", paths[i].string(), pair.high.width, pair.high.height));
     crop = std::min({crop, pair.high.height / 2 * 2, pair.high.width / 2 * 2});
-    const bool pictured = !o.pictures.empty() && rows.size() < picture_rows;
+    const bool pictured = !o.pictures.empty() && i < picture_rows;
     const int cell = std::min({picture_crop, pair.low.height * 2 - 2, pair.low.width * 2 - 2}) / 2 * 2;
     auto [top, left] = pictured ? most_detailed(pair.high, cell) : std::pair{0, 0};
     std::vector<support::Cell> row;
@@ -223,11 +255,14 @@ void run(const Options& o) {
       row.push_back({"low resolution", support::cropped(pair.low, top / 2, left / 2, cell / 2, cell / 2)});
     const auto interpolated = bicubic(pair);
     show("bicubic", interpolated);
+    auto measured = nlohmann::json::array();  // for each model
     for (std::size_t m = 0; m < models.size(); ++m) {
-      reports[m].quality[0].second.add(interpolated, pair, interpolated);
-      for_each_sample(*models[m], pair, o, i, device, reports[m].nonfinite,
+      std::vector<Quality> quality(o.temperatures.size() + 1);
+      std::int64_t nonfinite = 0;
+      quality[0].add(interpolated, pair, interpolated);
+      for_each_sample(*models[m], pair, o, i, device, nonfinite,
                       [&](std::size_t t, const support::Image& result) {
-                        reports[m].quality[t + 1].second.add(result, pair, interpolated);
+                        quality[t + 1].add(result, pair, interpolated);
                         const double tau = o.temperatures[t];
                         if (m == 0)
                           show(fmt::format("sample, temperature {:g}", tau), result);
@@ -236,14 +271,29 @@ void run(const Options& o) {
                         else if (tau == 1)
                           show("baseline, sample", result);
                       });
+      measured.push_back({{"quality", quality}, {"nonfinite", nonfinite}});
     }
+    mine.push_back({{"image", i}, {"crop", crop}, {"models", measured}});
     show("original", pair.high);
     if (pictured) rows.push_back(std::move(row));
     fmt::print("{}: {}x{}\n", paths[i].filename().string(), pair.high.width, pair.high.height);
     std::fflush(stdout);
   }
+  std::vector<nlohmann::json> images(paths.size());
+  for (const auto& text : replicas.gather(mine.dump()))
+    for (const auto& image : nlohmann::json::parse(text)) images[image.at("image")] = image;
+  for (const auto& image : images) {
+    crop = std::min(crop, image.at("crop").get<int>());
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      const auto& of_model = image.at("models")[m];
+      for (std::size_t q = 0; q < reports[m].quality.size(); ++q)
+        reports[m].quality[q].second += of_model.at("quality")[q].get<Quality>();
+      reports[m].nonfinite += of_model.at("nonfinite").get<std::int64_t>();
+    }
+  }
   for (std::size_t m = 0; m < models.size(); ++m)
-    reports[m].bits = bits_per_dim(*models[m], o, paths, crop, device);
+    reports[m].bits = bits_per_dim(*models[m], o, paths, crop, device, replicas);
+  if (!replicas.is_first()) return;
 
   print(reports);
   fmt::print("\n{} images; bits over {} random crops of {}x{}; quality on Y without a border of {} pixels\n",
@@ -301,7 +351,10 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
   support::add_tile(*c, o->computing);
   support::add_computing(*c, o->computing);
-  c->callback([o] { run(*o); });
+  support::add_timeout(*c, o->computing);
+  c->callback([o, c] {
+    support::together(*c, o->computing, [&](support::Replicas& replicas, bool) { run(*o, replicas); });
+  });
 }
 
 void add_bicubic_check(CLI::App& app) {

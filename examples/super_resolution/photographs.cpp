@@ -140,14 +140,15 @@ at::Tensor Photographs::stored(std::size_t index) {
 Crops Photographs::random_crops(int count, int size, std::uint64_t seed, std::uint32_t step,
                                 CropOptions options) {
   std::vector<Place> places;
-  for (int i = 0; i < count; ++i) {
+  const int batch = options.batch > 0 ? options.batch : count;
+  for (int i = options.first; i < options.first + count; ++i) {
     const cnf::NoiseKey key{
         .seed = seed, .stream = cnf::Stream::user, .input = step, .draw = std::uint32_t(i)};
     const auto [which, flip] = key.uniform_pair(0);
     const auto [down, across] = key.uniform_pair(1);
     Place place{.image = {}, .view = {}, .down = down, .across = across};
     const bool is_view =
-        options.views && (std::uint64_t(step) * std::uint64_t(count) + std::uint64_t(i)) % 5 != 0;
+        options.views && (std::uint64_t(step) * std::uint64_t(batch) + std::uint64_t(i)) % 5 != 0;
     if (is_view) place.view = random_view(key);
     if (is_view && key.uniform_pair(2)[0] < 1.0 / 6) {
       place.image = graphic(std::size_t(which * double(graphics_.size())), seed);

@@ -49,6 +49,7 @@ struct CropOptions {
   bool mirror = false;  // half of them
   bool views =
       false;  // four in five are views (views.hpp), of which one in six is of a drawn picture at its own size
+  int first = 0, batch = 0;  // these are part of a batch of so many crops, from this one on; 0: all of it
 };
 
 class Photographs {
@@ -59,7 +60,7 @@ class Photographs {
   std::size_t count() const { return paths_.size(); }
   const std::filesystem::path& path(std::size_t index) const { return paths_[index]; }
 
-  /// `count` random crops of an even size. (seed, step) decide which. On the device where the images are, else on the
+  /// `count` random crops of an even size. (seed, step) and their places in the batch decide which. On the device where the images are, else on the
   /// CPU.
   Crops random_crops(int count, int size, std::uint64_t seed, std::uint32_t step, CropOptions options = {});
 

@@ -11,6 +11,7 @@
 #include "support/computing.hpp"
 #include "support/precision.hpp"
 #include "support/program.hpp"
+#include "support/together.hpp"
 #include "support/training.hpp"
 #include "support/usable.hpp"
 
@@ -18,7 +19,7 @@ namespace super_resolution {
 namespace {
 
 struct Options {
-  std::filesystem::path data, out, validation;
+  std::filesystem::path data, out, from, validation;
   Choice choice;
   int patch = 32, crops = 128;
   support::Computing computing;
@@ -53,22 +54,26 @@ Images divide(const Options& o) {
   return images;
 }
 
-void run(Options o) {
+void run(Options o, support::Replicas& replicas, bool is_restart) {
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
-  support::watch_interrupts();
+  if (!o.from.empty()) o.choice = choice_of(o.from);
   auto images = divide(o);
-  const auto folder = cnf::training::prepare_folder(o.out, o.resume);
+  if (is_restart && std::filesystem::exists(o.out / "model.safetensors")) o.resume = true;
+  const auto folder = cnf::training::prepare_folder(o.out, o.resume, replicas.is_first());
   const auto& checkpoint = folder.checkpoint;
   auto placement = support::place(o.computing, /*one_size=*/true);
   for (auto* paths : {&images.train, &images.held_out})
     if (!paths->empty())
       *paths = support::usable(
           std::move(*paths), [&](const auto& path) { read_files({.high = path}, o.patch); }, o.skip_bad);
+  support::expect_same_files(replicas, "data", images.train);
+  support::expect_same_files(replicas, "held-out data", images.held_out);
   const auto device = placement.device;
   Photographs photographs(images.train, o.patch, device);
-  const auto batch = [&](std::int64_t step) {
-    const auto crops = photographs.random_crops(o.training.batch, o.patch, o.training.seed,
-                                                std::uint32_t(step), {.mirror = true, .views = o.views});
+  const auto batch = [&](std::int64_t step, const cnf::distributed::Share& share) {
+    const auto crops = photographs.random_crops(
+        int(share.count), o.patch, o.training.seed, std::uint32_t(step),
+        {.mirror = true, .views = o.views, .first = int(share.first), .batch = int(share.of)});
     return cnf::training::Pairs{crops.x, crops.y};
   };
   const auto make = [&](const cnf::libtorch::Backend::Placement& p) {
@@ -78,11 +83,13 @@ void run(Options o) {
     return model.bits_per_dim(images.x, images.y, noise).mean();
   };
   if (o.computing.precision == "auto")
-    placement.networks = support::faster_precision(placement, step_options(o.training), batch(0), make, loss);
+    placement.networks =
+        support::faster_precision(placement, step_options(o.training), batch, make, loss, replicas);
 
   auto model = make(placement);
   cnf::io::CheckpointExtras resumed;
-  if (o.resume) resumed = model->resume(checkpoint);
+  if (o.resume && replicas.is_first()) resumed = model->resume(checkpoint);
+  if (!o.from.empty()) model->load(o.from);
   fmt::print("{} {}: {:.2f} M parameters; {} images to train, {} held out\n", o.choice.config, o.choice.model,
              double(model->parameters()) / 1e6, images.train.size(), images.held_out.size());
 
@@ -124,7 +131,7 @@ void run(Options o) {
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
   };
-  cnf::training::train(model->module(), o.training, hooks, resumed);
+  cnf::training::train(model->module(), o.training, hooks, resumed, replicas);
   fmt::print("checkpoint: {}\n", checkpoint.string());
 }
 
@@ -157,8 +164,13 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   support::add_skip_bad(*c, o->skip_bad);
   support::add_training(*c, o->training, o->reversible, o->resume);
+  support::add_from(*c, o->from, {"--config", "--model"});
   support::add_computing(*c, o->computing, /*may_try=*/true);
-  c->callback([o] { run(*o); });
+  support::add_timeout(*c, o->computing);
+  c->callback([o, c] {
+    support::together(*c, o->computing,
+                      [&](support::Replicas& replicas, bool is_restart) { run(*o, replicas, is_restart); });
+  });
 }
 
 }  // namespace super_resolution

@@ -18,10 +18,10 @@
 namespace support {
 
 struct Computing {
-  int threads =
-      int(std::max(1u, std::thread::hardware_concurrency()));  // Debian's LibTorch may start with one
+  int threads = 0;  // 0: all cores
   std::string device = "cpu", precision = "float32";
   long tile = 0;
+  double timeout = 60;  // of processes that work together, for one another
 };
 
 /// Of commands that take images of any size.
@@ -33,6 +33,15 @@ inline void add_tile(CLI::App& command, Computing& computing) {
                   "result; 0: chosen to fit")
       ->check(
           checked_number<long>("0 or at least 16 pixels", [](long side) { return side == 0 || side >= 16; }))
+      ->capture_default_str();
+}
+
+/// Of commands that may run in several processes.
+inline void add_timeout(CLI::App& command, Computing& computing) {
+  command
+      .add_option("--timeout", computing.timeout,
+                  "seconds that processes which work together (torchrun, mpirun, srun) wait for one another")
+      ->check(checked_number<double>("1 .. 86400 seconds", [](double s) { return s >= 1 && s <= 86400; }))
       ->capture_default_str();
 }
 
@@ -79,7 +88,10 @@ inline void add_micro_batch(CLI::App& command, long& rows) {
 /// Sets the number of threads, checks that LibTorch has the device, and prints what was chosen. `one_size`: whether all work
 /// is of the same size, so that it pays to try cuDNN's algorithms first.
 inline cnf::libtorch::Backend::Placement place(const Computing& computing, bool one_size = false) {
-  at::set_num_threads(computing.threads);
+  // Debian's LibTorch may start with one
+  const int threads =
+      computing.threads > 0 ? computing.threads : int(std::max(1u, std::thread::hardware_concurrency()));
+  at::set_num_threads(threads);
   const at::Device device(computing.device);
   const auto gpus = std::int64_t(torch::cuda::device_count());
   if (device.is_cuda() && gpus == 0)
@@ -90,8 +102,8 @@ inline cnf::libtorch::Backend::Placement place(const Computing& computing, bool 
                      std::to_string(gpus) + ", numbered from 0");
   if (device.is_cuda()) at::globalContext().setBenchmarkCuDNN(one_size);
   const bool half = computing.precision == "bfloat16";
-  fmt::print("computing on {} with {} thread{}{}\n", computing.device, computing.threads,
-             computing.threads == 1 ? "" : "s", half ? ", networks in bfloat16" : "");
+  fmt::print("computing on {} with {} thread{}{}\n", computing.device, threads, threads == 1 ? "" : "s",
+             half ? ", networks in bfloat16" : "");
   cnf::libtorch::Backend::Placement placement{.device = device};
   if (half) placement.networks = at::kBFloat16;
   return placement;

@@ -9,16 +9,20 @@
 
 #include "any_model.hpp"
 #include "cnf/training/step.hpp"
+#include "together.hpp"
 
 namespace support {
 
 /// Takes a few train steps in each, with models that are thrown away: make(placement) gives one, loss(model, pairs, noise)
-/// is what it minimises. Says what it found.
-template <class Make, class Loss>
+/// is what it minimises, batch(step, share) gives the samples. Says what it found. Of several processes the first decides.
+template <class Batch, class Make, class Loss>
 cnf::libtorch::Backend::Precision faster_precision(cnf::libtorch::Backend::Placement placement,
-                                                   const cnf::training::StepOptions& options,
-                                                   const cnf::training::Pairs& pairs, const Make& make,
-                                                   const Loss& loss) {
+                                                   cnf::training::StepOptions options, const Batch& batch,
+                                                   const Make& make, const Loss& loss, Replicas& replicas) {
+  const auto share = replicas.share_of(options.batch);
+  options.batch = share.count;
+  auto pairs = batch(0, share);
+  pairs.for_each([&](at::Tensor& t) { t = t.to(placement.device); });
   using Clock = std::chrono::steady_clock;
   const auto seconds = [&](cnf::libtorch::Backend::Precision networks) {
     placement.networks = networks;
@@ -43,9 +47,9 @@ cnf::libtorch::Backend::Precision faster_precision(cnf::libtorch::Backend::Place
     return best;
   };
   const double whole = seconds(std::nullopt), half = seconds(at::kBFloat16);
-  fmt::print("networks in {}: a step takes {:.3g} s in float32, {:.3g} s in bfloat16\n",
-             half < whole ? "bfloat16" : "float32", whole, half);
-  if (half < whole) return at::kBFloat16;
+  const auto chosen = replicas.gather(half < whole ? "bfloat16" : "float32")[0];
+  fmt::print("networks in {}: a step takes {:.3g} s in float32, {:.3g} s in bfloat16\n", chosen, whole, half);
+  if (chosen == "bfloat16") return at::kBFloat16;
   return std::nullopt;
 }
 

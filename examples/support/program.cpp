@@ -108,6 +108,8 @@ int run_program(const std::string& name, int argc, char** argv,
     return 0;
   } catch (const Interrupted&) {
     return 130;
+  } catch (const cnf::Stopped&) {
+    return 2;
   } catch (const cnf::Error& error) {
     return fail(name, error.what());
   } catch (const std::exception& error) {

@@ -31,4 +31,12 @@ void add_training(CLI::App& command, cnf::training::TrainingOptions& options, bo
   command.add_flag("--resume", resume, "go on from the checkpoint in --out");
 }
 
+void add_from(CLI::App& command, std::filesystem::path& from, const std::vector<std::string>& chosen) {
+  auto* option = command.add_option(
+      "--from", from,
+      "begin with the weights of this model, such as the one in the box, not with random ones");
+  for (const auto& name : chosen) option->excludes(name);
+  option->excludes("--resume");
+}
+
 }  // namespace support

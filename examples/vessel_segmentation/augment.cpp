@@ -166,8 +166,9 @@ std::vector<float> floats(const at::Tensor& t) {
 }
 
 Views random_views(const std::vector<Prepared>& images, int count, const AugmentOptions& options,
-                   std::uint64_t seed, std::int64_t step) {
-  std::vector<const Prepared*> chosen;
+                   std::uint64_t seed, std::int64_t step, int first, int some) {
+  std::vector<const Prepared*> chosen;  // of the whole batch, whose canvas is one
+
   std::vector<View> views;
   std::array<double, 2> half{options.crop / 2.0, options.crop / 2.0};
   for (int i = 0; i < count; ++i) {
@@ -179,9 +180,11 @@ Views random_views(const std::vector<Prepared>& images, int count, const Augment
     for (std::size_t d = 0; d < 2; ++d) half[d] = std::max(half[d], needed[d]);
   }
   const auto extent = [](double h) { return std::int64_t(std::ceil(h / 2)) * 4; };
-  Views all{at::zeros({count, std::int64_t(channels), extent(half[0]), extent(half[1])}),
-            at::zeros({count, 1, extent(half[0]), extent(half[1])}, at::kByte)};
-  for (int i = 0; i < count; ++i) draw(*chosen[std::size_t(i)], views[std::size_t(i)], all.x[i], all.y[i]);
+  if (some == 0) some = count;
+  Views all{at::zeros({some, std::int64_t(channels), extent(half[0]), extent(half[1])}),
+            at::zeros({some, 1, extent(half[0]), extent(half[1])}, at::kByte)};
+  for (int i = 0; i < some; ++i)
+    draw(*chosen[std::size_t(first + i)], views[std::size_t(first + i)], all.x[i], all.y[i]);
   return all;
 }
 

@@ -41,8 +41,9 @@ struct Views {
   at::Tensor x, y;  // (N, 4, H, W), (N, 1, H, W); H and W divide by 4
 };
 
-/// `count` views. Every image is used once before any is used again, in an order that changes.
+/// Views first .. first + some - 1 of a batch of `count`; all where `some` is 0. Every image is used once before any is used
+/// again, in an order that changes.
 Views random_views(const std::vector<Prepared>& images, int count, const AugmentOptions& options,
-                   std::uint64_t seed, std::int64_t step);
+                   std::uint64_t seed, std::int64_t step, int first = 0, int some = 0);
 
 }  // namespace vessel_segmentation

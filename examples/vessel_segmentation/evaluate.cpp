@@ -11,13 +11,13 @@
 #include "cnf/metrics/components.hpp"
 #include "cnf/metrics/precision_recall.hpp"
 #include "cnf/metrics/reliability.hpp"
-#include "cnf/metrics/sample_summary.hpp"
 #include "commands.hpp"
 #include "model.hpp"
 #include "support/computing.hpp"
 #include "support/picture.hpp"
 #include "support/plot.hpp"
 #include "support/program.hpp"
+#include "support/together.hpp"
 #include "support/usable.hpp"
 
 namespace vessel_segmentation {
@@ -78,35 +78,63 @@ struct Prediction {
   std::vector<Mask> samples;  // the first few
 };
 
+/// The samples of an image that this process draws, from .. to - 1; the first process has those of the picture.
+std::array<long, 2> samples_of(const support::Replicas& replicas, long count) {
+  const auto begin = [&](int rank) {
+    return rank == 0 ? 0 : std::max(count * rank / replicas.size(), std::min<long>(panel_samples, count));
+  };
+  return {begin(replicas.rank()), begin(replicas.rank() + 1)};
+}
+
+/// Every process draws a part of the samples; bits are one's work.
 Prediction predict(const AnyModel& model, const Fundus& image, const Options& o, long number,
-                   at::Device device, Report& report) {
+                   at::Device device, Report& report, support::Replicas& replicas) {
   const auto x = to_input(image.image, image.field_of_view).to(device), y = to_target(image.label).to(device);
-  {
+  const auto bits = at::zeros({3}, at::kDouble);  // and importance-weighted ones, and effective draws
+  if (number % replicas.size() == replicas.rank()) {
     const at::NoGradGuard no_grad;
-    report.bits += model.bits(x, y, {.seed = o.seed, .first_input = number}).per_image.item<double>();
+    bits[0] = model.bits(x, y, {.seed = o.seed, .first_input = number}).per_image.item<double>();
     if (model.likelihood() == cnf::Likelihood::bound && o.iw_draws > 1) {
       const auto weighted = model.bits(x, y, {.seed = o.seed, .first_input = number, .draws = o.iw_draws});
-      report.iw_bits += weighted.per_image.item<double>();
-      report.effective_draws += weighted.effective_draws.item<double>();
+      bits[1] = weighted.per_image.item<double>();
+      bits[2] = weighted.effective_draws.item<double>();
     }
   }
   Prediction prediction;
-  cnf::metrics::SampleSummary summary({.elements = image.label.on.size(), .low = 0, .high = 1, .bins = 2});
-  model.sample(x, o.samples, {.seed = o.seed, .first_input = number}, [&](long i, const at::Tensor& sample) {
-    support::stop_if_interrupted();
-    auto values = floats(sample);
-    Mask mask{image.label.height, image.label.width, {}};
-    for (auto& v : values) {
-      if (!std::isfinite(v)) ++report.nonfinite, v = 0;
-      mask.on.push_back(v > 0.5F);
-    }
-    summary.add(values);
-    report.draws[std::size_t(i)] += cnf::metrics::confusion(mask.on, image.label.on, image.field_of_view.on);
-    report.components += components_inside(mask, image.field_of_view);
-    if (i < panel_samples) prediction.samples.push_back(std::move(mask));
-  });
+  const auto [from, to] = samples_of(replicas, o.samples);
+  const auto votes = at::zeros({std::int64_t(image.label.on.size())}, at::kInt);
+  // an entry a sample: its confusion inside the field of view; and sums over samples
+  const auto counts = at::zeros({o.samples, 4}, at::kLong), sums = at::zeros({3}, at::kLong);
+  model.sample(x, to - from, {.seed = o.seed, .first_input = number, .first_draw = from},
+               [&](long i, const at::Tensor& sample) {
+                 support::stop_if_interrupted();
+                 auto values = floats(sample);
+                 Mask mask{image.label.height, image.label.width, {}};
+                 for (auto& v : values) {
+                   if (!std::isfinite(v)) sums[2] += 1, v = 0;
+                   mask.on.push_back(v > 0.5F);
+                 }
+                 votes.add_(at::from_blob(mask.on.data(), votes.sizes(), at::kByte));
+                 const auto c = cnf::metrics::confusion(mask.on, image.label.on, image.field_of_view.on);
+                 counts[from + i].copy_(at::tensor({c.tp, c.fp, c.fn, c.tn}));
+                 const auto parts = components_inside(mask, image.field_of_view);
+                 sums[0] += parts.pixels;
+                 sums[1] += parts.pixels_in_small;
+                 if (from + i < panel_samples) prediction.samples.push_back(std::move(mask));
+               });
+  replicas.gather("drawn");  // waits for whoever has more to draw
+  for (const auto& t : {bits, votes, counts, sums}) replicas.sum(t);
+  report.bits += bits[0].item<double>();
+  report.iw_bits += bits[1].item<double>();
+  report.effective_draws += bits[2].item<double>();
+  for (long i = 0; i < o.samples; ++i) {
+    const auto* c = counts[i].data_ptr<std::int64_t>();
+    report.draws[std::size_t(i)] += Confusion{c[0], c[1], c[2], c[3]};
+  }
+  report.components += {sums[0].item<std::int64_t>(), sums[1].item<std::int64_t>()};
+  report.nonfinite += sums[2].item<std::int64_t>();
   const auto exact = model.probability(x);
-  prediction.mean = exact ? floats(*exact) : summary.mean();
+  prediction.mean = floats(exact ? *exact : votes / double(o.samples));
 
   report.pooled.add(prediction.mean, image.label.on, image.field_of_view.on);
   if (has_vessels(image)) {
@@ -263,9 +291,8 @@ void add_panels(std::vector<std::vector<support::Cell>>& rows, const Fundus& ima
   }
 }
 
-void run(const Options& o) {
-  support::watch_interrupts();
-  if (!o.json.empty()) cnf::io::expect_writable(o.json);
+void run(const Options& o, support::Replicas& replicas) {
+  if (!o.json.empty() && replicas.is_first()) cnf::io::expect_writable(o.json);
   if (!o.pictures.empty()) {
     support::require_gnuplot();
     support::expect_folder(o.pictures);
@@ -287,7 +314,12 @@ void run(const Options& o) {
   if (!any_vessel)
     throw cnf::Error("expected a vessel in one label at least of " + o.data.string() + ", got none");
   for (const auto& note : notes) fmt::print("{}\n", note);
-  if (!o.pictures.empty()) std::filesystem::create_directories(o.pictures);
+  std::vector<std::filesystem::path> seen;
+  for (const auto& f : files)
+    for (const auto& path : {f.image, f.label, f.field_of_view, f.second})
+      if (!path.empty()) seen.push_back(path);
+  support::expect_same_files(replicas, "data", seen);
+  if (!o.pictures.empty() && replicas.is_first()) std::filesystem::create_directories(o.pictures);
   std::vector<std::unique_ptr<AnyModel>> models;
   std::vector<Report> reports;
   for (const auto& file : {o.checkpoint, o.baseline}) {
@@ -310,17 +342,19 @@ void run(const Options& o) {
     if (const auto odd = oddness(image); !odd.empty()) fmt::print("{}\n", odd);
     std::vector<Prediction> predictions;
     for (std::size_t m = 0; m < models.size(); ++m)
-      predictions.push_back(predict(*models[m], image, o, long(i), device, reports[m]));
+      predictions.push_back(predict(*models[m], image, o, long(i), device, reports[m], replicas));
     graders.first += components_inside(image.label, image.field_of_view);
     if (image.second) {
       if (!human) human.emplace();
       *human += cnf::metrics::confusion(image.second->on, image.label.on, image.field_of_view.on);
     }
-    if (!o.pictures.empty() && i < panel_images) add_panels(rows, image, predictions, reports);
+    if (!o.pictures.empty() && replicas.is_first() && i < panel_images)
+      add_panels(rows, image, predictions, reports);
     fmt::print("{}: {}x{}\n", image.name, image.image.width, image.image.height);
     std::fflush(stdout);
   }
 
+  if (!replicas.is_first()) return;
   print(reports, graders);
   fmt::print(
       "\n{} images at scale {:g}; {} samples; F, precision and recall inside the field of view, images "
@@ -371,7 +405,10 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--pictures", o->pictures,
                 "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");
   support::add_computing(*c, o->computing);
-  c->callback([o] { run(*o); });
+  support::add_timeout(*c, o->computing);
+  c->callback([o, c] {
+    support::together(*c, o->computing, [&](support::Replicas& replicas, bool) { run(*o, replicas); });
+  });
 }
 
 }  // namespace vessel_segmentation

@@ -13,6 +13,7 @@
 #include "support/computing.hpp"
 #include "support/precision.hpp"
 #include "support/program.hpp"
+#include "support/together.hpp"
 #include "support/training.hpp"
 #include "support/usable.hpp"
 
@@ -20,7 +21,7 @@ namespace vessel_segmentation {
 namespace {
 
 struct Options {
-  std::filesystem::path data, out;
+  std::filesystem::path data, out, from;
   std::string layout = "plain", patients;
   support::Computing computing;
   Choice choice;
@@ -41,13 +42,14 @@ std::vector<Prepared> prepared(const std::vector<FundusFiles>& files, std::map<s
   return images;
 }
 
-void run(Options o) {
+void run(Options o, support::Replicas& replicas, bool is_restart) {
   if (o.augment.crop % 4 != 0)
     throw cnf::Error("expected a --crop divisible by 4, got " + std::to_string(o.augment.crop));
-  support::watch_interrupts();
+  if (!o.from.empty()) o.choice = choice_of(o.from);
   std::vector<std::string> notes;
   auto found = of_patients(find_fundus(o.data, o.layout, Part::train, &notes), o.patients);
-  const auto folder = cnf::training::prepare_folder(o.out, o.resume);
+  if (is_restart && std::filesystem::exists(o.out / "model.safetensors")) o.resume = true;
+  const auto folder = cnf::training::prepare_folder(o.out, o.resume, replicas.is_first());
   const auto& checkpoint = folder.checkpoint;
   auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
   std::map<std::string, Fundus> read;
@@ -60,6 +62,11 @@ void run(Options o) {
         read.emplace(f.name, std::move(fundus));
       },
       o.skip_bad);
+  std::vector<std::filesystem::path> seen;
+  for (const auto& f : files)
+    for (const auto& path : {f.image, f.label, f.field_of_view})
+      if (!path.empty()) seen.push_back(path);
+  support::expect_same_files(replicas, "data", seen);
   const auto split = split_by_patient(files, o.val_fraction);
   const auto train = prepared(split.train, read, notes), held_out = prepared(split.validation, read, notes);
   for (const auto& note : notes) fmt::print("{}\n", note);
@@ -72,8 +79,9 @@ void run(Options o) {
               double(train.size());
   }
   const auto device = placement.device;
-  const auto batch = [&](std::int64_t step) {
-    const auto views = random_views(train, o.training.batch, o.augment, o.training.seed, step);
+  const auto batch = [&](std::int64_t step, const cnf::distributed::Share& share) {
+    const auto views = random_views(train, int(share.of), o.augment, o.training.seed, step, int(share.first),
+                                    int(share.count));
     return cnf::training::Pairs{views.x, views.y};
   };
   const auto make = [&](const cnf::libtorch::Backend::Placement& p) {
@@ -82,15 +90,14 @@ void run(Options o) {
   const auto loss = [](AnyModel& model, const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
     return model.loss(images.x, images.y, noise);
   };
-  if (o.computing.precision == "auto") {
-    auto first = batch(0);
-    first = {first.x.to(device), first.y.to(device)};
-    placement.networks = support::faster_precision(placement, step_options(o.training), first, make, loss);
-  }
+  if (o.computing.precision == "auto")
+    placement.networks =
+        support::faster_precision(placement, step_options(o.training), batch, make, loss, replicas);
 
   auto model = make(placement);
   cnf::io::CheckpointExtras resumed;
-  if (o.resume) resumed = model->resume(checkpoint);
+  if (o.resume && replicas.is_first()) resumed = model->resume(checkpoint);
+  if (!o.from.empty()) model->load(o.from);
   fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
              o.choice.model, o.choice.extractor, double(model->parameters()) / 1e6, train.size(),
              held_out.size(), train[0].fundus.image.width, train[0].fundus.image.height);
@@ -130,7 +137,7 @@ void run(Options o) {
     extras.metadata["batch"] = std::to_string(o.training.batch);
     model->save(checkpoint, std::move(extras));
   };
-  cnf::training::train(model->module(), o.training, hooks, resumed);
+  cnf::training::train(model->module(), o.training, hooks, resumed, replicas);
   fmt::print("checkpoint: {}\n", checkpoint.string());
 }
 
@@ -179,8 +186,13 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   support::add_skip_bad(*c, o->skip_bad);
   support::add_training(*c, o->training, o->reversible, o->resume);
+  support::add_from(*c, o->from, {"--config", "--model", "--extractor"});
   support::add_computing(*c, o->computing, /*may_try=*/true);
-  c->callback([o] { run(*o); });
+  support::add_timeout(*c, o->computing);
+  c->callback([o, c] {
+    support::together(*c, o->computing,
+                      [&](support::Replicas& replicas, bool is_restart) { run(*o, replicas, is_restart); });
+  });
 }
 
 }  // namespace vessel_segmentation

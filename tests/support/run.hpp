@@ -70,6 +70,8 @@ class Process {
 
   /// Ctrl-C.
   void interrupt() const { ::kill(child_, SIGINT); }
+  /// As the kernel does when memory runs out.
+  void kill() const { ::kill(child_, SIGKILL); }
 
   /// Whether it has ended by itself; wait() still gives the rest.
   bool ended() const {

@@ -18,4 +18,9 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// What ended another process, which said so, ended this one, too: a program need not say it again.
+struct Stopped : Error {
+  using Error::Error;
+};
+
 }  // namespace cnf

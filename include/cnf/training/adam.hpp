@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "cnf/backend/libtorch/backend.hpp"
+#include "cnf/backend/libtorch/distributed/replicas.hpp"
 #include "cnf/io/checkpoint.hpp"
 
 namespace cnf::training {
@@ -197,6 +198,13 @@ class Adam {
         libtorch::Backend::assign(all[k][i], values);
       }
     state_.narrow(0, taken_at, 1).fill_(taken);
+    changed();
+  }
+
+  /// Weights, their average, moments and counts of the first process, in all.
+  void copy_from_first(distributed::Replicas& replicas) {
+    const at::NoGradGuard no_grad;
+    for (const auto& t : {values_, average_, first_, second_, state_}) replicas.copy_from_first(t);
     changed();
   }
 

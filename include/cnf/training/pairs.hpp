@@ -3,8 +3,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "cnf/backend/libtorch/distributed/replicas.hpp"
 #include "cnf/libtorch.hpp"
 
 namespace cnf::training {
@@ -13,6 +18,16 @@ struct Pairs {
   at::Tensor x, y;  // x: undefined where the model has no condition
   std::vector<at::Tensor>
       more{};  // inputs after the first, of a model that has several, in the order of its Pair
+  long first = 0,
+       of = 0;  // these are one process's part of a batch of `of`, from its sample `first` on; 0: all of it
+
+  /// Samples first .. first + count - 1 of these.
+  Pairs rows(long from, long count) const {
+    auto part = *this;
+    part.for_each([&](at::Tensor& t) { t = t.narrow(0, from, count); });
+    part.first += from;
+    return part;
+  }
 
   /// visit(tensor) for all of them that there are.
   template <class Visit>
@@ -31,6 +46,42 @@ struct Pairs {
       if (t->defined()) visit(*t);
     for (auto& t : self.more) visit(t);
   }
+};
+
+/// Where a training's samples come from: batch(step), which gives all of a step, or batch(step, share), which gives those of
+/// one of several processes, for data that cost much to read. The same samples for the same step, whoever asks. On CUDA
+/// another thread calls it, too, but never two at once.
+class Batches {
+ public:
+  Batches() = default;
+  template <class F>
+  requires std::is_invocable_r_v<Pairs, F&, std::int64_t> Batches(F batch)
+      : get_([batch = std::move(batch)](std::int64_t step, const distributed::Replicas& replicas, long) {
+          Pairs all = batch(step);
+          if (replicas.size() == 1) return all;
+          const auto share = replicas.share_of(all.y.size(0));
+          return of(share, all.rows(share.first, share.count));
+        }) {}
+  template <class F>
+  requires std::is_invocable_r_v<Pairs, F&, std::int64_t, distributed::Share> Batches(F batch)
+      : get_([batch = std::move(batch)](std::int64_t step, const distributed::Replicas& replicas, long size) {
+          const auto share = replicas.share_of(size);
+          return of(share, batch(step, share));
+        }) {}
+
+  /// This process's part of the batch of a step, which has `size` samples in all.
+  Pairs operator()(std::int64_t step, const distributed::Replicas& replicas, long size) const {
+    return get_(step, replicas, size);
+  }
+
+ private:
+  static Pairs of(const distributed::Share& share, Pairs part) {
+    part.first = share.first;
+    part.of = share.of;
+    return part;
+  }
+
+  std::function<Pairs(std::int64_t, const distributed::Replicas&, long)> get_;
 };
 
 /// p(. | x) of these pairs.

@@ -57,7 +57,11 @@ class Log {
 /// One line of the standard output that is written over on a terminal; elsewhere a line every ten seconds.
 class Progress {
  public:
+  /// `shows` false: says nothing.
+  explicit Progress(bool shows = true) : shows_(shows), is_terminal_(shows && ::isatty(STDOUT_FILENO) != 0) {}
+
   void show(const std::string& text) {
+    if (!shows_) return;
     if (is_terminal_) {
       std::printf("\r\033[K%s", text.c_str());
     } else if (seconds_since(shown_) > 10 || !any_) {
@@ -75,12 +79,13 @@ class Progress {
   }
   /// A line that stays.
   void end(const std::string& text) {
+    if (!shows_) return;
     std::printf("%s%s\n", is_terminal_ ? "\r\033[K" : "", text.c_str());
     std::fflush(stdout);
   }
 
  private:
-  bool is_terminal_ = ::isatty(STDOUT_FILENO) != 0;
+  bool shows_, is_terminal_;
   bool any_ = false;
   Clock::time_point shown_ = Clock::now();
 };

@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 
+#include "cnf/backend/libtorch/distributed/gradient_buckets.hpp"
 #include "cnf/backend/libtorch/micro_batch.hpp"
 #include "cnf/backend/libtorch/replay.hpp"
 #include "cnf/libtorch.hpp"
@@ -37,15 +38,21 @@ struct StepOptions {
 
 class Step {
  public:
+  using Replicas = distributed::Replicas;
   /// What to minimise: a mean over samples, a scalar with gradient.
   using Loss = std::function<at::Tensor(const Pairs&, const NoiseOptions&)>;
 
   Step(torch::nn::Module& module, const StepOptions& options, Loss loss)
+      : Step(module, options, std::move(loss), alone()) {}
+  /// One of several processes, each with its part of every batch (Pairs::of).
+  Step(torch::nn::Module& module, const StepOptions& options, Loss loss, Replicas& replicas)
       : module_(module),
         options_(options),
         loss_(std::move(loss)),
+        replicas_(replicas),
         adam_(module, options.adam),
-        pieces_(options.batch, options.micro_batch),
+        buckets_(replicas, adam_.parameters()),
+        pieces_(replicas.share_of(options.batch).count, options.micro_batch),
         replay_(device(), options.graph),
         number_(at::zeros({1}, at::TensorOptions(at::kLong).device(device()))) {}
 
@@ -64,7 +71,10 @@ class Step {
       key.push_back(pieces_.rows());
       replay_.run(key, stays && pieces_.settled() && !may_be_first_, [&, &buffers = buffers] {
         adam_.forget_gradients();
-        adam_.step(gradients(buffers));
+        auto loss = gradients(buffers);
+        buckets_.finish();
+        replicas_.sum(loss);
+        adam_.step(loss);
         number_.add_(1);
       });
     } catch (const std::exception& error) {
@@ -82,6 +92,7 @@ class Step {
     number_.fill_(step);
     const at::AutoGradMode with_gradients(true);
     gradients(batch);
+    buckets_.finish();
   }
 
   /// The seed of a step's noise.
@@ -90,12 +101,14 @@ class Step {
   Adam::Report report() { return adam_.report(); }
   Adam& adam() { return adam_; }
   libtorch::MicroBatch& pieces() { return pieces_; }
+  const distributed::GradientBuckets& buckets() const { return buckets_; }
   const libtorch::Replay& replay() const { return replay_; }
   at::Device device() const { return module_.parameters().at(0).device(); }
 
-  /// Goes on after `step` steps.
+  /// Goes on after `step` steps. Of several processes the first alone needs the checkpoint.
   void resume(const io::CheckpointExtras& extras, std::int64_t step) {
-    adam_.load(extras);
+    if (replicas_.is_first()) adam_.load(extras);
+    adam_.copy_from_first(replicas_);
     number_.fill_(step);
   }
 
@@ -109,16 +122,22 @@ class Step {
 
   /// Adds to the parameters' gradients; the loss.
   at::Tensor gradients(const Pairs& batch) {
+    const distributed::JointBatch joint(replicas_);
     return libtorch::backward_in_pieces(
         module_, samples(batch.y), std::min(pieces_.rows(), samples(batch.y)),
         [&](long first, long count) {
           std::optional<libtorch::CastOnce> converted;
           if (options_.networks) converted.emplace(adam_.parameters(), *options_.networks);
-          auto piece = batch;
-          piece.for_each([&](at::Tensor& t) { t = t.narrow(0, first, count); });
-          return loss_(piece, {.seed = first_seed(), .first_input = first, .seed_shift = noise_shift()});
+          const auto piece = batch.rows(first, count);
+          return loss_(piece,
+                       {.seed = first_seed(), .first_input = piece.first, .seed_shift = noise_shift()});
         },
-        may_be_first_);
+        {.may_be_first = may_be_first_, .of = batch.of, .before_last = [&] { buckets_.begin(); }});
+  }
+
+  static Replicas& alone() {
+    static Replicas one;
+    return one;
   }
 
   static long samples(const at::Tensor& t) { return t.dim() == 0 ? 0 : long(t.size(0)); }
@@ -163,7 +182,9 @@ class Step {
   torch::nn::Module& module_;
   StepOptions options_;
   Loss loss_;
+  Replicas& replicas_;
   Adam adam_;
+  distributed::GradientBuckets buckets_;
   libtorch::MicroBatch pieces_;
   libtorch::Replay replay_;
   at::Tensor number_;  // of the step, on the device

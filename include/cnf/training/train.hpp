@@ -11,9 +11,16 @@
 // afterwards. A loss or gradient that is not finite stops with an Error that names the step and where it began; the last
 // checkpoint stays. On CUDA the loop reads nothing from the device between its reports, each
 // `report_every` steps.
+//
+// Several processes (backend/libtorch/distributed/) run the same loop, each with its part of every batch, and come to the
+// numbers of one process: the first one's clock is everybody's, and it alone prints, logs and saves. Each validates.
 #pragma once
 
+#include <ATen/ATen.h>
+#include <torch/version.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -22,6 +29,7 @@
 #include <string>
 #include <utility>
 
+#include "cnf/backend/libtorch/distributed/replicas.hpp"
 #include "cnf/io/checkpoint.hpp"
 #include "cnf/io/file_lock.hpp"
 #include "cnf/training/interrupt.hpp"
@@ -29,6 +37,7 @@
 #include "cnf/training/progress.hpp"
 #include "cnf/training/schedule.hpp"
 #include "cnf/training/step.hpp"
+#include "cnf/version.hpp"
 
 namespace cnf::training {
 
@@ -60,8 +69,7 @@ inline StepOptions step_options(const TrainingOptions& o) {
 }
 
 struct TrainingHooks {
-  /// The batch of a step; the same for the same step. On CUDA another thread calls it, too, but never two at once.
-  std::function<Pairs(std::int64_t step)> batch;
+  Batches batch;
   /// What to minimise: their mean bits per dimension, a scalar with gradient.
   Step::Loss loss;
   /// Where a value that is not finite began.
@@ -74,8 +82,7 @@ struct TrainingHooks {
 
 /// Those of a model that is trained by its bits per dimension.
 template <class Spec>
-TrainingHooks hooks(libtorch::Model<Spec>& model, const std::filesystem::path& checkpoint,
-                    std::function<Pairs(std::int64_t)> batch) {
+TrainingHooks hooks(libtorch::Model<Spec>& model, const std::filesystem::path& checkpoint, Batches batch) {
   return {.batch = std::move(batch),
           .loss =
               [&model](const Pairs& p, const NoiseOptions& noise) {
@@ -96,19 +103,20 @@ TrainingHooks hooks(libtorch::Model<Spec>& model, const std::filesystem::path& c
 /// The folder of a training: the path of its checkpoint. While it lives, no other process trains there.
 struct Folder {
   std::filesystem::path checkpoint;
-  io::FileLock lock;
+  std::optional<io::FileLock> lock;  // of the first process
 
   operator const std::filesystem::path&() const { return checkpoint; }
 };
 
 /// Creates the folder of a training; refuses to overwrite an earlier training, to resume none, and a folder in which another
-/// process is training.
-inline Folder prepare_folder(const std::filesystem::path& out, bool resume = false) {
+/// process is training. Of several processes that train together the first alone touches it.
+inline Folder prepare_folder(const std::filesystem::path& out, bool resume = false, bool is_first = true) {
+  Folder folder{.checkpoint = out / "model.safetensors", .lock = {}};
+  if (!is_first) return folder;
   std::error_code error;
   std::filesystem::create_directories(out, error);
   if (error) throw Error("cannot create " + out.string() + ": " + error.message());
-  Folder folder{.checkpoint = out / "model.safetensors",
-                .lock = io::FileLock(out / ".cnf-training.lock", out.string())};
+  folder.lock.emplace(out / ".cnf-training.lock", out.string());
   const bool exists = std::filesystem::exists(folder.checkpoint);
   if (exists && !resume)
     throw Error(folder.checkpoint.string() + " exists: give --resume to go on with it, or another --out");
@@ -123,18 +131,23 @@ namespace detail {
 class Training {
  public:
   Training(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
-           const io::CheckpointExtras& resumed)
+           const io::CheckpointExtras& resumed, distributed::Replicas& replicas)
       : module_(module),
         options_(options),
         hooks_(hooks),
-        step_(module, step_options(options), hooks.loss),
-        batches_(hooks.batch, step_.device()),
-        taken_(std::int64_t(stored_number(resumed, "step"))),
-        elapsed_before_(stored_number(resumed, "elapsed")),
+        replicas_(replicas),
+        before_(joined(module, options, resumed, replicas)),
+        step_(module, step_options(options), hooks.loss, replicas),
+        batches_([this](std::int64_t step) { return hooks_.batch(step, replicas_, options_.batch); },
+                 step_.device()),
+        progress_(replicas.is_first()),
+        taken_(std::int64_t(before_[0])),
+        elapsed_before_(before_[1]),
         first_(taken_),
         reported_(taken_) {
     if (taken_ > 0) step_.resume(resumed, taken_);
-    log_.emplace(options.folder / "log.jsonl");  // a resume that can't be leaves the folder as it is
+    // a resume that can't be leaves the folder as it is
+    if (replicas.is_first()) log_.emplace(options.folder / "log.jsonl");
   }
 
   void run() {
@@ -149,11 +162,13 @@ class Training {
     // validation: every tenth of the budget, and no oftener than every 100 steps
     double next_validation = 0.1;
     std::int64_t validated = taken_;
-    while (taken_ < options_.steps && !interrupted()) {
-      const double elapsed = seconds();
-      if (options_.time_limit > 0 && elapsed >= options_.time_limit) break;
+    for (;;) {
+      look_up();
+      const bool is_over = options_.time_limit > 0 && now_.elapsed >= options_.time_limit;
+      if (taken_ >= options_.steps || now_.interrupted || is_over) break;
+      if (now_.saves) save();
       const double done = std::max(double(taken_) / double(options_.steps),
-                                   options_.time_limit > 0 ? elapsed / options_.time_limit : 0);
+                                   options_.time_limit > 0 ? now_.elapsed / options_.time_limit : 0);
       rate_ = options_.learning_rate * schedule(done, taken_, options_.warm_up);
       take_one();
       if (done >= next_validation && taken_ - validated >= 100 && taken_ < options_.steps) {
@@ -161,20 +176,71 @@ class Training {
         validated = taken_;
         next_validation = done + 0.1;
       }
-      if (seconds_since(saved_) > 60 * options_.checkpoint_minutes) save();
     }
-    if (taken_ == 0 && interrupted()) throw Interrupted{};
+    if (taken_ == 0 && now_.interrupted) throw Interrupted{};
     if (taken_ == 0) throw Error("expected a time limit that allows at least one step");
-    if (!interrupted()) validate();
+    if (!now_.interrupted) validate();
     save();
     progress_.end(printed("%s at step %ld after %s: %.3f bpd in training%s",
-                          interrupted() ? "interrupted" : "done", long(taken_), duration(seconds()).c_str(),
-                          smooth_bpd_, held_out(", ").c_str()));
-    if (interrupted()) throw Interrupted{};
+                          now_.interrupted ? "interrupted" : "done", long(taken_),
+                          duration(seconds()).c_str(), smooth_bpd_, held_out(", ").c_str()));
+    if (now_.interrupted) throw Interrupted{};
   }
 
  private:
+  /// Checks that all processes train the same, and gives them the first one's parameters; steps and seconds before.
+  static std::array<double, 2> joined(torch::nn::Module& module, const TrainingOptions& o,
+                                      const io::CheckpointExtras& resumed, distributed::Replicas& replicas) {
+    const std::array<double, 2> before{stored_number(resumed, "step"), stored_number(resumed, "elapsed")};
+    if (replicas.size() == 1) return before;
+    std::string names;
+    std::int64_t count = 0;
+    auto all = module.named_parameters();
+    for (const auto& b : module.named_buffers()) all.insert(b.key(), b.value());
+    for (const auto& p : all) {
+      names += p.key() + c10::str(p.value().sizes(), p.value().scalar_type()) + ";";
+      count += p.value().numel();
+    }
+    replicas.expect_same(
+        {{"version of cnf", CNF_VERSION},
+         {"version of LibTorch", TORCH_VERSION},
+         {"model", printed("%ld numbers of architecture %zx", long(count), std::hash<std::string>{}(names))},
+         {"steps", std::to_string(o.steps)},
+         {"batch", std::to_string(o.batch)},
+         {"time limit", printed("%g", o.time_limit)},
+         {"learning rate", printed("%g", o.learning_rate)},
+         {"warm-up", std::to_string(o.warm_up)},
+         {"clipping", printed("%g", o.clip)},
+         {"average of weights", printed("%g", o.average)},
+         {"seed", std::to_string(o.seed)},
+         {"precision of networks", o.networks ? c10::toString(*o.networks) : "that of the model"},
+         {"report_every", std::to_string(o.report_every)}});
+    const at::NoGradGuard no_grad;
+    for (const auto& p : all) replicas.copy_from_first(p.value());
+    const auto numbers = at::tensor(at::ArrayRef<double>(before), at::kDouble);
+    replicas.copy_from_first(numbers);
+    return {numbers[0].item<double>(), numbers[1].item<double>()};
+  }
+
   double seconds() const { return elapsed_before_ + seconds_since(start_); }
+
+  /// What decides how to go on, the same in all processes: of several on CUDA as it was at the latest report.
+  void look_up() {
+    const bool is_due = seconds_since(saved_) > 60 * options_.checkpoint_minutes;
+    if (replicas_.size() > 1) {
+      const bool looks = step_.device().is_cpu() || taken_ % options_.report_every == 0 || taken_ == first_ ||
+                         taken_ >= options_.steps;
+      now_.saves = false;
+      if (!looks) return;
+      const bool counts = replicas_.is_first();
+      const auto all = at::tensor({counts ? seconds() : 0.0, double(interrupted()), double(counts && is_due)},
+                                  at::kDouble);
+      replicas_.sum(all);
+      now_ = {all[0].item<double>(), all[1].item<double>() > 0, all[2].item<double>() > 0};
+    } else {
+      now_ = {seconds(), interrupted(), is_due};
+    }
+  }
 
   std::string held_out(const char* before) const {
     return std::isnan(validation_) ? "" : printed("%s%.3f on held-out images", before, validation_);
@@ -183,7 +249,8 @@ class Training {
   void take_one() {
     step_(batches_.get(taken_, taken_ + 1 < options_.steps), rate_);
     ++taken_;
-    const bool reads_now = !step_.device().is_cuda() || !step_.pieces().settled();
+    const bool may_wait = replicas_.size() == 1 && !step_.pieces().settled();
+    const bool reads_now = !step_.device().is_cuda() || may_wait;
     if (reads_now || taken_ % options_.report_every == 0 || taken_ == options_.steps) read();
     if (taken_ % options_.report_every == 0 || taken_ == options_.steps) tell();
     if (!told_why_not_ && !step_.replay().why_not().empty()) {
@@ -220,6 +287,7 @@ class Training {
     progress_.show(printed("step %ld/%ld  %.3f bpd%s  %.0f images/s  %s left", long(taken_),
                            long(options_.steps), smooth_bpd_, held_out("  ").c_str(),
                            options_.batch / smooth_seconds_, duration(std::max(0.0, left)).c_str()));
+    if (!log_) return;
     log_->write({{"step", taken_},
                  {"bpd", bpd_},
                  {"smooth_bpd", smooth_bpd_},
@@ -243,6 +311,9 @@ class Training {
     } else {
       where = hooks_.diagnose(batch, step_.noise_seed(step));
     }
+    for (const auto& text : replicas_.gather(where))  // each has looked at its own part
+      if (where.empty()) where = text;
+    if (where.empty()) where = "an unknown place";
     throw Error("step " + std::to_string(step) + ": the " + (in_gradient ? "gradient" : "loss") +
                 " is not finite; it began in " + where + (in_gradient ? doubts() : ""));
   }
@@ -262,24 +333,29 @@ class Training {
     const at::NoGradGuard no_grad;
     validation_ = hooks_.validate();
     module_.train();
-    log_->write({{"step", taken_}, {"validation_bpd", validation_}});
+    if (log_) log_->write({{"step", taken_}, {"validation_bpd", validation_}});
     read_ = Clock::now();
   }
 
   void save() {
     read();  // what is not finite is not saved
-    io::CheckpointExtras extras;
-    extras.metadata["step"] = std::to_string(taken_);
-    extras.metadata["elapsed"] = printed("%.3f", seconds());
-    step_.adam().save(extras);
-    const Adam::Averaged average(step_.adam());
-    hooks_.save(std::move(extras));
+    if (replicas_.is_first()) {
+      io::CheckpointExtras extras;
+      extras.metadata["step"] = std::to_string(taken_);
+      extras.metadata["elapsed"] = printed("%.3f", seconds());
+      step_.adam().save(extras);
+      const Adam::Averaged average(step_.adam());
+      hooks_.save(std::move(extras));
+    }
+    replicas_.gather("saved");  // waits for a slow disk
     saved_ = read_ = Clock::now();
   }
 
   torch::nn::Module& module_;
   const TrainingOptions& options_;
   const TrainingHooks& hooks_;
+  distributed::Replicas& replicas_;
+  std::array<double, 2> before_;  // steps and seconds, of earlier runs
   Step step_;
   Prefetch batches_;
   std::optional<Log> log_;
@@ -291,6 +367,10 @@ class Training {
   double rate_ = 0, bpd_ = 0, norm_ = 0;
   double smooth_bpd_ = 0, smooth_seconds_ = 0, validation_ = std::nan("");
   bool told_why_not_ = false;
+  struct {
+    double elapsed = 0;
+    bool interrupted = false, saves = false;
+  } now_;
 };
 
 }  // namespace detail
@@ -299,7 +379,13 @@ class Training {
 /// Ctrl-C.
 inline void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
                   const io::CheckpointExtras& resumed = {}) {
-  detail::Training(module, options, hooks, resumed).run();
+  distributed::Replicas alone;
+  detail::Training(module, options, hooks, resumed, alone).run();
+}
+/// The same as one of several processes; `resumed` is needed in the first.
+inline void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
+                  const io::CheckpointExtras& resumed, distributed::Replicas& replicas) {
+  detail::Training(module, options, hooks, resumed, replicas).run();
 }
 
 }  // namespace cnf::training

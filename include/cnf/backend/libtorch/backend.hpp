@@ -21,6 +21,7 @@
 #include "cnf/backend/libtorch/cast_once.hpp"
 #include "cnf/backend/libtorch/constants.hpp"
 #include "cnf/backend/libtorch/coupling.hpp"
+#include "cnf/backend/libtorch/distributed/replicas.hpp"
 #include "cnf/backend/libtorch/images.hpp"
 #include "cnf/backend/libtorch/instance_norm.hpp"
 #include "cnf/backend/libtorch/joint_conv.hpp"
@@ -202,14 +203,18 @@ struct Backend : Images {
     return libtorch::coloured(kept, e, raw, bound);
   }
 
-  /// Sets log_scale and bias so that exp(log_scale) * (x + bias) has zero mean and unit variance per channel.
+  /// Sets log_scale and bias so that exp(log_scale) * (x + bias) has zero mean and unit variance per channel, over the joint
+  /// batch of all processes (distributed::JointBatch).
   static void set_normalising(const Parameter& log_scale, const Parameter& bias, const Tensor& x,
                               double floor) {
     at::NoGradGuard no_grad;
+    using distributed::JointBatch;
     const auto flat = x.transpose(0, 1).flatten(1);
-    const auto spread = flat.std(1, /*unbiased=*/false);
-    log_scale.copy_(-at::clamp(spread, floor).log());
-    bias.copy_(-flat.mean(1));
+    const auto count = JointBatch::sum(at::full({1}, double(flat.size(1)), flat.options()));
+    const auto mean = JointBatch::sum(flat.sum(1)) / count;
+    const auto variance = JointBatch::sum((flat - mean.unsqueeze(1)).square().sum(1)) / count;
+    log_scale.copy_(-at::clamp(variance.sqrt(), floor).log());
+    bias.copy_(-mean);
   }
 
   // Networks: channels-last, in a precision of their own; the flow's state is contiguous.

@@ -13,6 +13,8 @@
 #include <torch/nn/module.h>
 
 #include <algorithm>
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace cnf::libtorch {
@@ -28,13 +30,20 @@ inline bool waits_for_first_batch(const torch::nn::Module& module) {
   return false;
 }
 
+struct PieceOptions {
+  bool may_be_first = true;  // an ActNorm may still wait for its first batch: to know it is to ask the device
+  long of = 0;  // samples of the batch of which these are one process's part; 0: they are all of it
+  std::function<void()> before_last = [] {};  // backward pass
+};
+
 /// Adds to the parameters' gradients that of a mean over `batch` samples; loss(first, rows) is the mean over
-/// samples first .. first + rows - 1. The mean over all, a scalar where the loss is. `may_be_first`: whether an ActNorm may
-/// still wait for its first batch, which is to ask the device.
+/// samples first .. first + rows - 1. The mean over all, a scalar where the loss is; for a part of a batch, its part of
+/// that mean.
 template <class Loss>
 at::Tensor backward_in_pieces(const torch::nn::Module& module, long batch, long rows, const Loss& loss,
-                              bool may_be_first = true) {
-  if (may_be_first && rows < batch && module.is_training() && waits_for_first_batch(module)) {
+                              const PieceOptions& options = {}) {
+  const long all = options.of > 0 ? options.of : batch;
+  if (options.may_be_first && rows < all && module.is_training() && waits_for_first_batch(module)) {
     at::NoGradGuard no_grad;
     loss(0L, batch);
   }
@@ -42,7 +51,8 @@ at::Tensor backward_in_pieces(const torch::nn::Module& module, long batch, long 
   for (long first = 0; first < batch; first += rows) {
     const long n = std::min(rows, batch - first);
     at::Tensor part = loss(first, n);
-    if (n < batch) part = part * (double(n) / double(batch));
+    if (n < all) part = part * (double(n) / double(all));
+    if (first + n == batch) options.before_last();
     part.backward();
     mean = mean.defined() ? mean + part.detach() : part.detach();
   }

@@ -1,0 +1,420 @@
+// Replicas over LibTorch's distributed engine (c10d): Gloo for tensors in the host's memory, NCCL for those on CUDA.
+//
+//   distributed::together(world_from_environment(), {}, [&](distributed::Replicas& replicas) { ... train ... });
+//
+// Faults: what one process throws ends all, and so does its sudden death, within the timeout; one sentence says which process
+// it was, and one process says it. Needs LibTorch with Gloo and Gloo's headers (Debian: libgloo-dev), on CUDA also NCCL's;
+// without them several processes are an Error that says so.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cnf/backend/libtorch/distributed/meeting.hpp"
+#include "cnf/backend/libtorch/distributed/replicas.hpp"
+#include "cnf/backend/libtorch/distributed/world.hpp"
+
+// both can be turned off by -DCNF_GLOO=0 and -DCNF_NCCL=0
+#ifndef CNF_GLOO
+#if __has_include(<torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>) && __has_include(<gloo/rendezvous/store.h>)
+#define CNF_GLOO 1
+#else
+#define CNF_GLOO 0
+#endif
+#endif
+#ifndef CNF_NCCL
+#if defined(CNF_CUDA) && __has_include(<nccl.h>)
+#define CNF_NCCL 1
+#else
+#define CNF_NCCL 0
+#endif
+#endif
+
+#if CNF_GLOO
+#ifndef USE_C10D_GLOO
+#define USE_C10D_GLOO
+#endif
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#endif
+#if CNF_NCCL
+#ifndef USE_C10D_NCCL
+#define USE_C10D_NCCL
+#endif
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+namespace cnf::distributed {
+
+struct ConnectOptions {
+  double timeout = 60;           // seconds that processes wait for one another, at the start and in sums
+  at::Device device = at::kCPU;  // of the model: on CUDA also NCCL is made ready
+  std::function<void()> while_waiting = [] {};  // for others to come; may throw
+};
+
+namespace detail {
+
+inline std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+#if CNF_GLOO
+
+/// The table of the meeting point, as c10d wants it.
+class Table : public c10d::Store {
+ public:
+  Table(std::shared_ptr<Visitor> visitor, Milliseconds timeout)
+      : Store(timeout), visitor_(std::move(visitor)) {}
+
+  void set(const std::string& key, const std::vector<std::uint8_t>& value) override {
+    visitor_->set(prefix + key, {value.begin(), value.end()});
+  }
+  std::vector<std::uint8_t> get(const std::string& key) override {
+    wait({key}, timeout_);
+    const auto text = visitor_->get(prefix + key).value_or("");
+    return {text.begin(), text.end()};
+  }
+  std::int64_t add(const std::string& key, std::int64_t value) override {
+    return visitor_->add(prefix + key, value);
+  }
+  bool deleteKey(const std::string& key) override { return visitor_->remove(prefix + key); }
+  bool check(const std::vector<std::string>& keys) override {
+    for (const auto& key : keys)
+      if (!visitor_->get(prefix + key)) return false;
+    return true;
+  }
+  std::int64_t getNumKeys() override { return visitor_->count(); }
+  void wait(const std::vector<std::string>& keys) override { wait(keys, timeout_); }
+  void wait(const std::vector<std::string>& keys, const Milliseconds& timeout) override {
+    const auto start = std::chrono::steady_clock::now();
+    while (!check(keys)) {
+      if (const auto trouble = visitor_->get(trouble_key)) throw Error(*trouble);
+      if (std::chrono::steady_clock::now() - start > timeout)
+        throw Error("expected " + keys[0] + " from another process, got none");
+      std::this_thread::sleep_for(Milliseconds(2));
+    }
+  }
+  /// Later versions of LibTorch ask for it.
+  c10::intrusive_ptr<c10d::Store> clone() { return c10::make_intrusive<Table>(visitor_, timeout_); }
+
+ private:
+  inline static const std::string prefix = "c10d/";
+  std::shared_ptr<Visitor> visitor_;
+};
+
+class Connected final : public Replicas {
+ public:
+  Connected(const World& world, const ConnectOptions& options)
+      : world_(world), timeout_(Milliseconds(long(1000 * options.timeout))) {
+    try {
+      connect(options);
+    } catch (const std::exception& error) {
+      if (visitor_) give_up(error.what());
+      throw;
+    }
+  }
+  ~Connected() override {
+    ends_ = true;
+    if (watch_.joinable()) watch_.join();
+  }
+
+  int rank() const override { return world_.rank; }
+  int size() const override { return world_.size; }
+
+  std::function<void()> begin_sum(at::Tensor t) override {
+    stop_if_troubled();
+    return begun(std::move(t),
+                 [](auto& group, std::vector<at::Tensor>& all) { return group.allreduce(all); });
+  }
+
+  void copy_from_first(at::Tensor t) override {
+    stop_if_troubled();
+    begun(std::move(t), [](auto& group, std::vector<at::Tensor>& all) { return group.broadcast(all); })();
+  }
+
+  std::vector<std::string> gather(const std::string& mine) override {
+    const auto key = [](long number, int rank) {
+      return "gather/" + std::to_string(number) + "/" + std::to_string(rank);
+    };
+    const long number = gathered_++;
+    at_store([&] {
+      visitor_->set(key(number, rank()), mine);
+      if (number >= 2) visitor_->remove(key(number - 2, rank()));  // all have read it: they were in the next
+    });
+    std::vector<std::string> all;
+    for (int r = 0; r < size(); ++r)
+      for (auto pause = Milliseconds(1);; pause = std::min(2 * pause, Milliseconds(20))) {
+        stop_if_troubled();
+        std::optional<std::string> text;
+        at_store([&] { text = visitor_->get(key(number, r)); });
+        if (text) {
+          all.push_back(std::move(*text));
+          break;
+        }
+        std::this_thread::sleep_for(pause);
+      }
+    return all;
+  }
+
+  /// Work is done: waits for the others, and takes leave.
+  void end() {
+    gather("end");
+    leave();
+  }
+
+  /// This process can't go on: says so to all, unless another has. Whether it is the one to say it to the user.
+  bool give_up(const std::string& why) {
+    bool tells = true;
+    try {
+      const auto mine =
+          std::to_string(rank()) + "\nprocess " + std::to_string(rank()) + " stopped: " + first_line(why);
+      tells = std::stoi(visitor_->set_first(trouble_key, mine)) == rank();
+    } catch (const std::exception&) {  // the first process is gone: then everybody says it
+    }
+    leave();
+    return tells;
+  }
+
+ private:
+  void connect(const ConnectOptions& options) {
+    const auto [address, port] = met();
+    visitor_ = std::make_shared<Visitor>(address, port, rank(), timeout_);
+    wait_for_all(options.while_waiting);
+    const auto table = c10::make_intrusive<Table>(visitor_, timeout_);
+    auto gloo = c10d::ProcessGroupGloo::Options::create(timeout_);
+    gloo->devices = {c10d::ProcessGroupGloo::createDeviceForHostname(visitor_->own_address())};
+    gloo->threads = 2;
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(table, rank(), size(), gloo);
+    if (options.device.is_cuda()) {
+#if CNF_NCCL
+      auto nccl = c10d::ProcessGroupNCCL::Options::create();
+      nccl->timeout = timeout_;
+      nccl_ = c10::make_intrusive<c10d::ProcessGroupNCCL>(table, rank(), size(), nccl);
+#else
+      throw Error("expected NCCL and its header for " + std::to_string(size()) +
+                  " processes on CUDA, but this build has none");
+#endif
+    }
+    watch_ = std::thread([this] { watch(); });
+  }
+
+  /// Where the first process waits; it begins to.
+  std::pair<std::string, int> met() {
+    if (!world_.is_told_by_agent) {
+      if (is_first()) point_ = std::make_unique<MeetingPoint>(world_.address, world_.port, size());
+      return {world_.address, world_.port};
+    }
+    c10d::TCPStoreOptions options;
+    options.port = std::uint16_t(world_.port);
+    options.waitWorkers = false;
+    options.timeout = timeout_;
+    c10d::TCPStore agent(world_.address, options);
+    const auto key = "cnf/" + world_.run + "/" + std::to_string(world_.restarts);
+    if (is_first()) {
+      point_ = std::make_unique<MeetingPoint>(world_.address, 0, size());
+      const auto text = std::to_string(point_->port());
+      agent.set(key, {text.begin(), text.end()});
+      return {world_.address, point_->port()};
+    }
+    const auto text = agent.get(key);
+    return {world_.address, std::stoi(std::string(text.begin(), text.end()))};
+  }
+
+  void wait_for_all(const std::function<void()>& look) {
+    const auto start = std::chrono::steady_clock::now();
+    for (;;) {
+      const auto present = visitor_->get("present").value_or("");
+      if (std::count(present.begin(), present.end(), ',') == size()) return;
+      if (const auto trouble = visitor_->get(trouble_key))
+        throw Error(trouble->substr(trouble->find('\n') + 1));
+      if (std::chrono::steady_clock::now() - start > timeout_) {
+        std::string missing;
+        for (int r = 0; r < size(); ++r)
+          if (("," + present).find("," + std::to_string(r) + ",") == std::string::npos)
+            missing += (missing.empty() ? "" : ", ") + std::to_string(r);
+        throw Error("expected " + std::to_string(size()) + " processes within " +
+                    std::to_string(timeout_.count() / 1000) + " s, got none of rank " + missing);
+      }
+      look();
+      std::this_thread::sleep_for(Milliseconds(10));
+    }
+  }
+
+  template <class Begin>
+  std::function<void()> begun(at::Tensor t, const Begin& begin) {
+    auto all = std::make_shared<std::vector<at::Tensor>>(1, std::move(t));
+#if CNF_NCCL
+    if (all->front().is_cuda()) {
+      // waits on the device's stream, not here
+      return [all, work = begin(*nccl_, *all)] { work->wait(); };
+    }
+#endif
+    try {
+      return [this, all, work = begin(*gloo_, *all)] { finish(*work); };
+    } catch (const c10::Error& error) {
+      broken(error.what_without_backtrace());
+    } catch (const std::exception& error) {
+      broken(error.what());
+    }
+  }
+
+  /// Waits, and looks up now and then.
+  template <class Work>
+  void finish(Work& work) {
+    for (;;) try {
+        work.wait(Milliseconds(200));
+        return;
+      } catch (const std::exception& error) {
+        if (work.isCompleted()) broken(error.what());
+        stop_if_troubled();
+      }
+  }
+
+  /// A sum failed: whoever died is known in a moment; else somebody is late.
+  [[noreturn]] void broken(const std::string& what) {
+    at_store([&] { visitor_->set("waits/" + std::to_string(rank()), ""); });
+    for (int i = 0; i < 30; ++i) {
+      stop_if_troubled();
+      std::this_thread::sleep_for(Milliseconds(100));
+    }
+    std::string late;
+    at_store([&] {
+      for (int r = 0; r < size(); ++r)
+        if (!visitor_->get("waits/" + std::to_string(r)))
+          late += (late.empty() ? "" : ", ") + std::to_string(r);
+    });
+    if (late.empty()) throw Error("the connection between processes broke: " + first_line(what));
+    throw Error("expected an answer of process " + late + " within " +
+                std::to_string(timeout_.count() / 1000) + " s, got none");
+  }
+
+  void stop_if_troubled() {
+    if (!is_troubled_) return;
+    has_noticed_ = true;
+    const std::lock_guard lock(told_);
+    if (by_ == rank()) throw Error(trouble_);
+    throw Stopped(trouble_);
+  }
+
+  /// What may find the first process gone.
+  template <class Work>
+  void at_store(const Work& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      is_troubled(rank(), error.what());
+      stop_if_troubled();
+    }
+  }
+
+  void is_troubled(int by, const std::string& text) {
+    const std::lock_guard lock(told_);
+    if (is_troubled_) return;
+    by_ = by;
+    trouble_ = text;
+    is_troubled_ = true;
+  }
+
+  /// Looks whether another has come to an end. If the work here does not notice, since it waits for a device that never
+  /// answers, this process ends here.
+  void watch() {
+    for (int late = 0; !ends_; std::this_thread::sleep_for(Milliseconds(200))) {
+      if (!is_troubled_) try {
+          if (const auto text = visitor_->get(trouble_key))
+            is_troubled(std::stoi(*text), text->substr(text->find('\n') + 1));
+        } catch (const std::exception& error) {
+          is_troubled(rank(), error.what());
+        }
+      if (is_troubled_ && !has_noticed_ && ++late > timeout_.count() / 200) {
+        if (by_ == rank()) std::fprintf(stderr, "%s\n", trouble_.c_str());
+        std::_Exit(2);
+      }
+    }
+  }
+
+  void leave() {
+    has_noticed_ = true;
+    ends_ = true;
+    if (watch_.joinable()) watch_.join();
+    try {
+      visitor_->take_leave();
+    } catch (const std::exception&) {  // there is nobody to take leave of
+    }
+    gloo_.reset();
+#if CNF_NCCL
+    nccl_.reset();
+#endif
+    visitor_.reset();
+    point_.reset();
+  }
+
+  World world_;
+  Milliseconds timeout_;
+  std::unique_ptr<MeetingPoint> point_;  // in the first process
+  std::shared_ptr<Visitor> visitor_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
+#if CNF_NCCL
+  c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl_;
+#endif
+  long gathered_ = 0;
+  std::atomic<bool> ends_ = false, is_troubled_ = false, has_noticed_ = false;
+  std::mutex told_;
+  int by_ = 0;
+  std::string trouble_;
+  std::thread watch_;
+};
+
+#endif
+
+}  // namespace detail
+
+/// Runs work(replicas) in this process of the world. What it throws ends all of them; it is then thrown on, as Stopped where
+/// another process has told it.
+template <class Work>
+void together(const World& world, [[maybe_unused]] const ConnectOptions& options, const Work& work) {
+  if (world.size == 1) {
+    Replicas alone;
+    work(alone);
+    return;
+  }
+#if CNF_GLOO
+  detail::Connected replicas(world, options);
+  const auto give_up = [&](const std::string& why) {
+    if (!replicas.give_up(why)) throw Stopped(why);
+    if (world.rank > 0) throw Error("process " + std::to_string(world.rank) + ": " + why);
+  };
+  try {
+    work(static_cast<Replicas&>(replicas));
+    replicas.end();
+  } catch (const Stopped& error) {
+    replicas.give_up(error.what());
+    throw;
+  } catch (const c10::Error& error) {
+    give_up(error.what_without_backtrace());
+    throw;
+  } catch (const std::exception& error) {
+    give_up(error.what());
+    throw;
+  } catch (...) {  // Ctrl-C
+    replicas.give_up("interrupted");
+    throw;
+  }
+#else
+  throw Error("expected to be one process, got " + std::to_string(world.size) +
+              ": this build has no Gloo, by which LibTorch lets them work together (Debian: libgloo-dev)");
+#endif
+}
+
+}  // namespace cnf::distributed
