@@ -36,6 +36,7 @@ packages=(
   "ninja-build|runs the build"
   "pkg-config|finds OpenImageIO and Little CMS"
   "libtorch-dev|LibTorch: tensors, gradients, optimisers"
+  "libgloo-dev|headers of LibTorch's engine for several processes"
   "libopenblas0-openmp|matrix products of LibTorch: with Debian's reference BLAS some take ten times as long"
   "libeigen3-dev|Eigen: matrices of the inference-only backend"
   "nlohmann-json3-dev|JSON in checkpoints and reports"
@@ -56,6 +57,8 @@ if [[ $mode == test ]]; then
     "clang-format|the test of the sources' format"
     "git|lists the sources for it"
     "python3|compares compile times"
+    "python3-torch|torchrun, which starts several processes"
+    "openmpi-bin|mpirun, which does, too"
   )
 fi
 
@@ -79,7 +82,7 @@ install_packages() {
   local entry name missing=()
   for entry in "${packages[@]}"; do
     name=${entry%%|*}
-    if [[ $name == libtorch-dev || $name == libopenblas* ]] && libtorch_given; then continue; fi
+    if [[ $name == libtorch-dev || $name == libopenblas* || $name == libgloo* ]] && libtorch_given; then continue; fi
     if [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) != installed ]]; then
       [[ ${#missing[@]} -gt 0 ]] || say "Installing from Debian"
       printf '%-20s %s\n' "$name" "${entry#*|}"

@@ -107,6 +107,30 @@ TEST_CASE("training leaves a checkpoint and a log of JSON lines, and nothing els
   }
 }
 
+TEST_CASE("--from begins with another model's weights") {
+  const TemporaryFolder folder;
+  const auto validated = [&](const std::string& name, const Arguments& more) {
+    Arguments options{"--steps", "1", "--lr", "1e-12", "--average", "0"};
+    options.insert(options.end(), more.begin(), more.end());
+    REQUIRE(run(training(trained().photographs, folder / name, options)).status == 0);
+    double bits = 0;
+    for (const auto& line : log_of(folder / name))
+      if (line.contains("validation_bpd")) bits = line.at("validation_bpd");
+    return bits;
+  };
+  const double learnt = validated("from", {"--from", trained().cnf});
+  CHECK(learnt > 0);
+  CHECK(learnt < validated("new", {}) - 0.5);
+  const auto refused =
+      run(training(trained().photographs, folder / "other", {"--from", trained().cnf, "--config", "base"}));
+  CHECK(refused.status == 2);
+  CHECK(contains(refused.err, "--from excludes --config"));
+  const auto missing = run(training(trained().photographs, folder / "other", {"--from", folder / "none"}));
+  CHECK(missing.status == 2);
+  CHECK(contains(missing.err, (folder / "none").string()));
+  CHECK_FALSE(std::filesystem::exists(folder / "other"));
+}
+
 TEST_CASE("training is a function of the seed") {
   const TemporaryFolder folder;
   const auto arguments = [&](const std::string& out, const std::string& seed) {
