@@ -105,6 +105,12 @@ TEST_CASE("processes with other options or other data are refused, and leave not
   };
   CHECK(contains(refused(training(t.photographs, folder / "out", {"--lr", "0.5"})),
                  "expected process 1 to have the --lr of process 0, 0.001, got 0.5\n"));
+  // another build of it
+  std::filesystem::copy(CNF_BIN_DIR "/super_resolution", folder / "other");
+  std::ofstream(folder / "other", std::ios::app) << "changed";
+  auto other = training(t.photographs, folder / "out");
+  other[0] = folder / "other";
+  CHECK(contains(refused(other), "expected process 1 to have the program of process 0, "));
   // the same path with other files in it, as on another machine
   std::filesystem::create_directories(folder / "a");
   std::filesystem::create_directories(folder / "b");

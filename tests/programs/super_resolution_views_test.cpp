@@ -175,6 +175,11 @@ TEST_CASE(
     if (i % 5 == 0) CHECK(is_same);  // 3 * 20 is a multiple of five
   }
   CHECK(same < 14);
+  // a part of the batch has the same crops
+  const auto part =
+      photographs.random_crops(6, 16, 7, 3, {.mirror = true, .views = true, .first = 9, .batch = 20});
+  CHECK(at::equal(part.x, views.x.narrow(0, 9, 6)));
+  CHECK(at::equal(part.y, views.y.narrow(0, 9, 6)));
 }
 
 TEST_CASE("graphics are a function of seed and number, in many colours, four in ten of them pure") {

@@ -146,6 +146,18 @@ TEST_CASE(
   CHECK((plain.x - a.x).abs().max().item<double>() > 0.01);
 }
 
+TEST_CASE("a part of a batch has the views of the whole, on its canvas") {
+  const auto images = some(5, 60, 52);
+  const AugmentOptions options{.warp = 1, .jitter = 0.2};
+  const auto whole = random_views(images, 5, options, 5, 7);
+  for (int first = 0; first < 5; first += 2) {
+    const int count = std::min(2, 5 - first);
+    const auto part = random_views(images, 5, options, 5, 7, first, count);
+    CHECK(part.x.equal(whole.x.narrow(0, first, count)));
+    CHECK(part.y.equal(whole.y.narrow(0, first, count)));
+  }
+}
+
 TEST_CASE("every image is seen once in each epoch") {
   const auto images = some(5, 40, 40);
   // columns tell images apart: the number of vessel pixels depends on the number
