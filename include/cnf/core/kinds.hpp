@@ -60,6 +60,22 @@ concept is_network = has_network_rules<T> && is_described<T> && has_network_boun
 template <class T>
 concept is_extractor = has_extractor_rules<T> && is_described<T> && has_extractor_bound<T>;
 
+/// A layer whose On may have constraints: what it is fed decides.
+template <class T, class In, class F>
+concept is_layer_for = is_layer<T> ||(!is_dequantizer<T> && is_described<T> && requires {
+  typename T::template On<In, F>;
+  typename T::template Bound<AnyBackend, In, F>;
+});
+
+/// Whether an extractor takes this input: a Shape, if it has no `template <class Input> static constexpr bool takes`.
+template <class T, class Input>
+consteval bool takes() {
+  if constexpr (requires { T::template takes<Input>; })
+    return T::template takes<Input>;
+  else
+    return is_shape<Input>;
+}
+
 template <class T>
 consteval bool expect_layer() {
   static_assert(!is_model<T>, "cnf: a layer belongs here, and this is a model, which is made of layers");
@@ -71,8 +87,10 @@ consteval bool expect_layer() {
   static_assert(!is_dequantizer<T>,
                 "cnf: a layer belongs here, and this is a dequantizer: it goes into a model, after the flow");
   constexpr bool other = is_model<T> || has_network_rules<T> || has_extractor_rules<T> || is_dequantizer<T>;
-  static_assert(other || has_layer_rules<T>,
-                "cnf: a layer belongs here, and this type has no On<In, F>, the shape rules of a layer");
+  static_assert(
+      other || has_layer_rules<T>,
+      "cnf: a layer belongs here, and this type has no On<In, F>, the shape rules of a layer (or one whose "
+      "constraints refuse what it is fed)");
   static_assert(other || !has_layer_rules<T> || is_described<T>,
                 "cnf: a layer belongs here, and this one has no `static std::string describe()`");
   static_assert(other || !has_layer_rules<T> || has_layer_bound<T>,
@@ -144,7 +162,7 @@ struct rules_of_layer {
   };
 };
 template <class T, class In, class F>
-requires is_layer<T>
+requires is_layer_for<T, In, F>
 struct rules_of_layer<T, In, F> {
   using type = typename T::template On<In, F>;
 };
@@ -162,12 +180,18 @@ struct rules_of_network<T, In, Condition, Out> {
 template <class T, class In>
 struct rules_of_extractor {
   struct type : Misfit<Features<>> {
-    static consteval bool check() { return expect_extractor<T>(); }
+    static consteval bool check() {
+      expect_extractor<T>();
+      static_assert(
+          !is_extractor<T> || takes<T, In>(),
+          "cnf: this extractor takes one Shape as its input, not a Pair or Nothing: Both<A, B> joins the "
+          "extractors of two inputs, and UnconditionalFlow has no input");
+      return true;
+    }
   };
 };
 template <class T, class In>
-requires is_extractor<T>
-struct rules_of_extractor<T, In> {
+requires(is_extractor<T>&& takes<T, In>()) struct rules_of_extractor<T, In> {
   using type = typename T::template On<In>;
 };
 

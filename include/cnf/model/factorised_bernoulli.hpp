@@ -40,6 +40,10 @@ constexpr int halvings() {
 template <class Target, class Input, class Extractor, class Density = Bernoulli,
           class Head = InstanceNormNet<32>>
 struct FactorisedBernoulli {
+  static_assert(
+      is_shape<Input>,
+      "cnf: FactorisedBernoulli takes one Shape as its input, not a Pair or Nothing: several inputs are for "
+      "ConditionalFlow");
   using target = Target;
   using input = Input;
   using extracted = detail::extractor_on<Extractor, Input>;

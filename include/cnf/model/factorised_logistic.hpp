@@ -20,6 +20,10 @@ namespace cnf {
 
 template <class Target, class Input, class Extractor, int Bits = 8>
 struct FactorisedLogistic {
+  static_assert(
+      is_shape<Input>,
+      "cnf: FactorisedLogistic takes one Shape as its input, not a Pair or Nothing: several inputs are for "
+      "ConditionalFlow");
   using target = Target;
   using input = Input;
   using extracted = detail::extractor_on<Extractor, Input>;

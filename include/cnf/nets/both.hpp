@@ -70,6 +70,9 @@ template <class First, class Second>
 struct Both {
   static std::string describe() { return "Both<" + First::describe() + ", " + Second::describe() + ">"; }
 
+  template <class Input>
+  static constexpr bool takes = true;  // what is no Pair has a sentence of its own
+
   template <class In>
   struct On {
     using in = detail::parts_of<In>;

@@ -45,6 +45,9 @@ struct Broadcast {
     return "Broadcast<" + Resolutions::describe() + ", " + Extractor::describe() + ">";
   }
 
+  template <class Input>
+  static constexpr bool takes = detail::takes<Extractor, Input>();
+
   template <class In>
   struct On : detail::extractor_on<Extractor, In> {
     using inner = detail::extractor_on<Extractor, In>;

@@ -2,7 +2,8 @@
 // into the feature maps of its flow; Rrdb is one. It has `describe`, `On<In>` with `output` (a
 // Features<...>), `valid`, `check`, `parameters`, `multiply_adds`, `radius` and `width` (nets/network.hpp, in pixels of x),
 // and `Bound<B, In>` with `Maps<B, output> operator()(const Batch<B, In>&)`; where it needs to know how large the target
-// is, with `operator()(const Batch<B, In>&, Extents)`.
+// is, with `operator()(const Batch<B, In>&, Extents)`. One for other inputs than a Shape says which:
+// `template <class Input> static constexpr bool takes`.
 //
 //   Passthrough     x itself is the one feature map: vectors, tabular data
 //   Unconditional   no map: p(y), whatever x (without an x at all: model/unconditional_flow.hpp)
@@ -31,6 +32,9 @@ struct Passthrough {
 
 struct Unconditional {
   static std::string describe() { return "Unconditional"; }
+
+  template <class Input>
+  static constexpr bool takes = true;
 
   template <class In>
   struct On : Elementwise<In> {

@@ -274,6 +274,7 @@ struct Backend : Images {
   /// The product of the reflections 1 - 2 v v^T / v^T v of the rows v of a parameter, as 1 - V^T T V with
   /// T^-1 = triu(V V^T, 1) + diag(V V^T) / 2 (Joffrain et al., Accumulating Householder transformations, revisited, 2006).
   static Matrix reflections(const Parameter& v) {
+    const at::NoTF32Guard whole_numbers;
     const auto gram = v.matmul(v.t());
     const auto factor = gram.triu(1) + at::diag(at::diagonal(gram) * 0.5);
     return at::eye(v.size(1), v.options()) -

@@ -153,6 +153,11 @@ consteval int stated_radius() {
 
 template <class Mine>
 struct TorchNet {
+  static_assert(
+      cnf::detail::is_described<Mine> && requires { Mine::make(1, 1); },
+      "cnf: TorchNet<Mine> needs `static std::string describe()` and `static auto make(int in, int out)`, "
+      "which returns a module");
+
   static std::string describe() { return "TorchNet<" + Mine::describe() + ">"; }
 
   template <class In, class Condition, int Out>
@@ -185,6 +190,11 @@ struct TorchNet {
 
 template <class Mine, class Output>
 struct TorchExtractor {
+  static_assert(
+      cnf::detail::is_described<Mine> && requires { Mine::make(1); },
+      "cnf: TorchExtractor<Mine, Features<...>> needs `static std::string describe()` and `static auto "
+      "make(int in)`, which returns a module");
+
   static std::string describe() {
     return "TorchExtractor<" + Mine::describe() + ", " + shapes_text(Output{}) + ">";
   }

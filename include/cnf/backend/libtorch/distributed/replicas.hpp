@@ -11,8 +11,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
