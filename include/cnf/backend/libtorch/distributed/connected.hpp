@@ -69,6 +69,7 @@ struct ConnectOptions {
 namespace detail {
 
 inline std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+inline std::string sentence_of(const std::string& trouble) { return trouble.substr(trouble.find('\n') + 1); }
 
 #if CNF_GLOO
 
@@ -100,7 +101,7 @@ class Table : public c10d::Store {
   void wait(const std::vector<std::string>& keys, const Milliseconds& timeout) override {
     const auto start = std::chrono::steady_clock::now();
     while (!check(keys)) {
-      if (const auto trouble = visitor_->get(trouble_key)) throw Error(*trouble);
+      if (const auto trouble = visitor_->get(trouble_key)) throw Error(sentence_of(*trouble));
       if (std::chrono::steady_clock::now() - start > timeout)
         throw Error("expected " + keys[0] + " from another process, got none");
       std::this_thread::sleep_for(Milliseconds(2));
@@ -122,6 +123,9 @@ class Connected final : public Replicas {
       connect(options);
     } catch (const std::exception& error) {
       if (visitor_) give_up(error.what());
+      throw;
+    } catch (...) {  // Ctrl-C
+      if (visitor_) give_up("interrupted");
       throw;
     }
   }
@@ -237,8 +241,10 @@ class Connected final : public Replicas {
     for (;;) {
       const auto present = visitor_->get("present").value_or("");
       if (std::count(present.begin(), present.end(), ',') == size()) return;
-      if (const auto trouble = visitor_->get(trouble_key))
-        throw Error(trouble->substr(trouble->find('\n') + 1));
+      if (const auto trouble = visitor_->get(trouble_key)) {
+        is_troubled(std::stoi(*trouble), sentence_of(*trouble));
+        stop_if_troubled();
+      }
       if (std::chrono::steady_clock::now() - start > timeout_) {
         std::string missing;
         for (int r = 0; r < size(); ++r)
@@ -332,8 +338,7 @@ class Connected final : public Replicas {
   void watch() {
     for (int late = 0; !ends_; std::this_thread::sleep_for(Milliseconds(200))) {
       if (!is_troubled_) try {
-          if (const auto text = visitor_->get(trouble_key))
-            is_troubled(std::stoi(*text), text->substr(text->find('\n') + 1));
+          if (const auto text = visitor_->get(trouble_key)) is_troubled(std::stoi(*text), sentence_of(*text));
         } catch (const std::exception& error) {
           is_troubled(rank(), error.what());
         }
