@@ -138,7 +138,9 @@ void draw_tiles(Canvas& canvas, Dice& dice) {
   constexpr int tile = 48;
   for (int top = 0; top < canvas.size(); top += tile)
     for (int left = 0; left < canvas.size(); left += tile) {
-      const int p = dice.whole(1, 5), q = dice.whole(1, 5), kind = dice.whole(0, 3);
+      // 1 .. 5, the narrow ones oftener: they are the hard ones
+      const auto side = [&] { return 1 + int(5 * std::pow(dice.uniform(), 2)); };
+      const int p = side(), q = dice.chance(0.5) ? p : side(), kind = dice.whole(0, 3);
       const auto one = dice.colour(), other = dice.colour();
       for (int y = 0; y < tile; ++y)
         for (int x = 0; x < tile; ++x) {

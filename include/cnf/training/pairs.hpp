@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -16,10 +17,10 @@ namespace cnf::training {
 
 struct Pairs {
   at::Tensor x, y;  // x: undefined where the model has no condition
-  std::vector<at::Tensor>
-      more{};  // inputs after the first, of a model that has several, in the order of its Pair
-  long first = 0,
-       of = 0;  // these are one process's part of a batch of `of`, from its sample `first` on; 0: all of it
+  /// Inputs after the first, of a model that has several, in the order of its Pair.
+  std::vector<at::Tensor> more{};
+  /// These are one process's part of a batch of `of`, from its sample `first` on; 0: all of it.
+  long first = 0, of = 0;
 
   /// Samples first .. first + count - 1 of these.
   Pairs rows(long from, long count) const {
@@ -76,6 +77,9 @@ class Batches {
 
  private:
   static Pairs of(const distributed::Share& share, Pairs part) {
+    if (part.y.size(0) != share.count)
+      throw Error("expected " + std::to_string(share.count) + " samples of a batch of " +
+                  std::to_string(share.of) + ", got " + std::to_string(part.y.size(0)));
     part.first = share.first;
     part.of = share.of;
     return part;

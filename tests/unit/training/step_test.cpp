@@ -102,6 +102,29 @@ TEST_CASE("a batch may be of another size, but has as many inputs as targets") {
         }) == "expected a batch of as many inputs as targets, got 4 and 2");
 }
 
+TEST_CASE("batches: whole ones are divided, and parts are asked for") {
+  struct Second : distributed::Replicas {
+    int rank() const override { return 1; }
+    int size() const override { return 3; }
+  } second;
+  distributed::Replicas alone;
+  const training::Batches whole(batch);
+  CHECK(whole(5, alone, 4).y.equal(batch(5).y));
+  CHECK(whole(5, alone, 4).of == 0);
+  const auto part = whole(5, second, 4);  // samples 1 .. 1 of 0 .. 3
+  CHECK(part.first == 1);
+  CHECK(part.of == 4);
+  CHECK(part.x.equal(batch(5).x.narrow(0, 1, 1)));
+  const training::Batches parts([](std::int64_t step, const distributed::Share& share) {
+    return batch(step).rows(share.first, share.count);
+  });
+  CHECK(parts(5, second, 4).y.equal(part.y));
+  CHECK(parts(5, second, 4).first == 1);
+  CHECK(parts(5, alone, 4).y.equal(batch(5).y));
+  const training::Batches wrong([](std::int64_t step, const distributed::Share&) { return batch(step); });
+  CHECK(error_of([&] { wrong(5, second, 4); }) == "expected 1 samples of a batch of 4, got 4");
+}
+
 TEST_CASE("on the CPU batches are made when they are asked for") {
   std::vector<std::int64_t> made;
   training::Prefetch batches(

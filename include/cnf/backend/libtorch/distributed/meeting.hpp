@@ -199,7 +199,7 @@ class MeetingPoint {
         ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
         const int yes = 1;
         ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        visits.push_back({.socket = std::move(socket)});
+        visits.push_back({.socket = std::move(socket), .bytes = {}, .name = {}});
       }
       if (int(ranks_.size()) == size_ && listens_ >= 0) {
         listens_.close();  // poll ignores it from now on
