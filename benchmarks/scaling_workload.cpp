@@ -5,8 +5,10 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "cnf/training/step.hpp"
 #include "super_resolution/model.hpp"
@@ -68,7 +70,8 @@ int main(int argc, char** argv) {
     support::add_computing(*c, o->computing);
     support::add_timeout(*c, o->computing);
     c->callback([o, c] {
-      support::together(*c, o->computing, [&](support::Replicas& replicas, bool) { run(*o, replicas); });
+      support::together(*c, o->computing,
+                        [&](support::Replicas& replicas, const auto&) { run(*o, replicas); });
     });
   });
 }

@@ -134,8 +134,7 @@ Bits bits_per_dim(const AnyModel& model, const Options& o, const std::vector<std
             .to(at::kCPU, at::kDouble);
     mine.push_back(std::vector<double>(values.data_ptr<double>(), values.data_ptr<double>() + n));
   }
-  std::vector<nlohmann::json> all;
-  for (const auto& text : replicas.gather(mine.dump())) all.push_back(nlohmann::json::parse(text));
+  const auto all = support::gathered(replicas, mine);
   std::vector<double> bpd;
   for (std::size_t i = 0; int(bpd.size()) < o.crops; ++i)
     for (const double b : all[i % all.size()][i / all.size()]) bpd.push_back(b);
@@ -228,7 +227,13 @@ void run(const Options& o, support::Replicas& replicas) {
                        .parameters = models.back()->parameters()});
     for (double t : o.temperatures) reports.back().quality.emplace_back(temperature_text(t), Quality{});
   }
-  support::expect_same_files(replicas, "data", paths);
+  std::vector<std::filesystem::path> seen{o.checkpoint};
+  if (!o.baseline.empty()) seen.push_back(o.baseline);
+  for (const auto& f : files) {
+    seen.push_back(f.high);
+    if (!f.low.empty()) seen.push_back(f.low);
+  }
+  support::expect_same_files(replicas, "models and data", seen);
   if (!o.pictures.empty() && replicas.is_first()) std::filesystem::create_directories(o.pictures);
 
   const auto owner = [&](std::size_t i) {
@@ -280,8 +285,8 @@ void run(const Options& o, support::Replicas& replicas) {
     std::fflush(stdout);
   }
   std::vector<nlohmann::json> images(paths.size());
-  for (const auto& text : replicas.gather(mine.dump()))
-    for (const auto& image : nlohmann::json::parse(text)) images[image.at("image")] = image;
+  for (const auto& part : support::gathered(replicas, mine))
+    for (const auto& image : part) images[image.at("image")] = image;
   for (const auto& image : images) {
     crop = std::min(crop, image.at("crop").get<int>());
     for (std::size_t m = 0; m < models.size(); ++m) {
@@ -353,7 +358,7 @@ void add_evaluate(CLI::App& app) {
   support::add_computing(*c, o->computing);
   support::add_timeout(*c, o->computing);
   c->callback([o, c] {
-    support::together(*c, o->computing, [&](support::Replicas& replicas, bool) { run(*o, replicas); });
+    support::together(*c, o->computing, [&](support::Replicas& replicas, const auto&) { run(*o, replicas); });
   });
 }
 

@@ -54,11 +54,11 @@ Images divide(const Options& o) {
   return images;
 }
 
-void run(Options o, support::Replicas& replicas, bool is_restart) {
+void run(Options o, support::Replicas& replicas, const support::Launch& launch) {
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
   if (!o.from.empty()) o.choice = choice_of(o.from);
   auto images = divide(o);
-  if (is_restart && std::filesystem::exists(o.out / "model.safetensors")) o.resume = true;
+  if (launch.continues(o.out / "model.safetensors")) o.resume = true;
   const auto folder = cnf::training::prepare_folder(o.out, o.resume, replicas.is_first());
   const auto& checkpoint = folder.checkpoint;
   auto placement = support::place(o.computing, /*one_size=*/true);
@@ -89,7 +89,7 @@ void run(Options o, support::Replicas& replicas, bool is_restart) {
   auto model = make(placement);
   cnf::io::CheckpointExtras resumed;
   if (o.resume && replicas.is_first()) resumed = model->resume(checkpoint);
-  if (!o.from.empty()) model->load(o.from);
+  if (!o.resume && !o.from.empty()) model->load(o.from);
   fmt::print("{} {}: {:.2f} M parameters; {} images to train, {} held out\n", o.choice.config, o.choice.model,
              double(model->parameters()) / 1e6, images.train.size(), images.held_out.size());
 
@@ -129,6 +129,7 @@ void run(Options o, support::Replicas& replicas, bool is_restart) {
     extras.metadata["patch"] = std::to_string(o.patch);
     extras.metadata["views"] = o.views ? "on" : "off";
     extras.metadata["batch"] = std::to_string(o.training.batch);
+    if (!launch.name.empty()) extras.metadata["launch"] = launch.name;
     model->save(checkpoint, std::move(extras));
   };
   cnf::training::train(model->module(), o.training, hooks, resumed, replicas);
@@ -168,8 +169,9 @@ void add_train(CLI::App& app) {
   support::add_computing(*c, o->computing, /*may_try=*/true);
   support::add_timeout(*c, o->computing);
   c->callback([o, c] {
-    support::together(*c, o->computing,
-                      [&](support::Replicas& replicas, bool is_restart) { run(*o, replicas, is_restart); });
+    support::together(*c, o->computing, [&](support::Replicas& replicas, const support::Launch& launch) {
+      run(*o, replicas, launch);
+    });
   });
 }
 

@@ -25,7 +25,9 @@ void add_export(CLI::App& app, Open open) {
     const auto model = open(o->checkpoint);
     cnf::io::CheckpointExtras extras{.metadata = cnf::io::SafetensorsReader(o->checkpoint).metadata(),
                                      .tensors = {}};
-    std::erase_if(extras.metadata, [](const auto& entry) { return entry.first.starts_with("adam"); });
+    std::erase_if(extras.metadata, [](const auto& entry) {
+      return entry.first.starts_with("adam") || entry.first == "launch";
+    });
     model->save(o->output, std::move(extras), cnf::io::DType::bf16);
     std::printf("%s: %ld parameters\n", o->output.c_str(), model->parameters());
   });

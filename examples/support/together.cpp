@@ -1,6 +1,8 @@
 #include "together.hpp"
 
 #include <fmt/format.h>
+#include <sched.h>
+#include <torch/cuda.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +15,8 @@
 #include <utility>
 
 #include "cnf/backend/libtorch/distributed/connected.hpp"
+#include "cnf/io/safetensors.hpp"
+#include "cnf/training/interrupt.hpp"
 
 namespace support {
 namespace {
@@ -49,16 +53,35 @@ std::vector<std::pair<std::string, std::string>> facts(const CLI::App& command) 
   return all;
 }
 
+/// Where each process was given cores of its own (mpirun, srun), those; else an equal part of all.
+int share_of_cores(int processes) {
+  const auto all = int(std::thread::hardware_concurrency());
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const int given = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : all;
+  return std::max(1, given < all ? given : all / processes);
+}
+
 }  // namespace
 
+bool Launch::continues(const std::filesystem::path& checkpoint) const {
+  if (!is_restart || !std::filesystem::exists(checkpoint)) return false;
+  const auto metadata = cnf::io::read_safetensors_metadata(checkpoint);
+  const auto of = metadata.find("launch");
+  return of != metadata.end() && of->second == name;
+}
+
 void together(const CLI::App& command, Computing& computing,
-              const std::function<void(Replicas&, bool is_restart)>& work) {
+              const std::function<void(Replicas&, const Launch&)>& work) {
   const auto world = cnf::distributed::world_from_environment();
+  Launch launch;
   if (world.size > 1) {
     if (world.rank > 0 && !std::freopen("/dev/null", "w", stdout)) throw cnf::Error("cannot open /dev/null");
-    const auto cores = int(std::thread::hardware_concurrency());
-    if (computing.threads == 0) computing.threads = std::max(1, cores / world.local_size);
-    if (computing.device == "cuda") computing.device += ":" + std::to_string(world.local_rank);
+    launch = {.name = fmt::format("{} {}", world.run, ::getppid()), .is_restart = world.restarts > 0};
+    if (computing.threads == 0) computing.threads = share_of_cores(world.local_size);
+    if (const auto gpus = int(torch::cuda::device_count()); computing.device == "cuda" && gpus > 0)
+      computing.device += ":" + std::to_string(world.local_rank % gpus);
+    cnf::training::ignore_second_interrupts();
   }
   watch_interrupts();
   cnf::distributed::together(world,
@@ -70,8 +93,17 @@ void together(const CLI::App& command, Computing& computing,
                                  replicas.expect_same(facts(command));
                                  fmt::print("{} processes\n", replicas.size());
                                }
-                               work(replicas, world.restarts > 0);
+                               work(replicas, launch);
                              });
+}
+
+std::vector<nlohmann::json> gathered(Replicas& replicas, const nlohmann::json& mine) {
+  // CBOR: it has numbers that are not finite
+  const auto bytes = nlohmann::json::to_cbor(mine);
+  std::vector<nlohmann::json> all;
+  for (const auto& text : replicas.gather({bytes.begin(), bytes.end()}))
+    all.push_back(nlohmann::json::from_cbor(text));
+  return all;
 }
 
 void expect_same_files(Replicas& replicas, const std::string& what,

@@ -1,11 +1,12 @@
 // A command as one of several processes, where torchrun, mpirun or srun started it.
 //
-//   support::together(*command, computing, [&](Replicas& replicas, bool is_restart) { ... });
+//   support::together(*command, computing, [&](Replicas& replicas, const Launch& launch) { ... });
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,22 @@ namespace support {
 
 using cnf::distributed::Replicas;
 
-/// Runs work(replicas, is_restart). Of several processes, which must have been started with the same program and options, the
-/// first alone prints; each has its share of the cores, and its own GPU. `is_restart`: the launcher started all anew after
-/// one of them had died.
+/// Who started the processes.
+struct Launch {
+  std::string name;         // the same after a restart; empty for one process alone
+  bool is_restart = false;  // all were started anew after one of them had died
+
+  /// Whether a training should go on from this checkpoint without being told to: this launch wrote it, before it restarted.
+  bool continues(const std::filesystem::path& checkpoint) const;
+};
+
+/// Runs work(replicas, launch). Of several processes, which must have been started with the same program and options, the first
+/// alone prints; each has its share of the cores, and its own GPU.
 void together(const CLI::App& command, Computing& computing,
-              const std::function<void(Replicas&, bool is_restart)>& work);
+              const std::function<void(Replicas&, const Launch&)>& work);
+
+/// Every process's value, in the order of ranks.
+std::vector<nlohmann::json> gathered(Replicas& replicas, const nlohmann::json& mine);
 
 /// Refuses processes that see other files than the first one does.
 void expect_same_files(Replicas& replicas, const std::string& what,

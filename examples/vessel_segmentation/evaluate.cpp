@@ -314,11 +314,12 @@ void run(const Options& o, support::Replicas& replicas) {
   if (!any_vessel)
     throw cnf::Error("expected a vessel in one label at least of " + o.data.string() + ", got none");
   for (const auto& note : notes) fmt::print("{}\n", note);
-  std::vector<std::filesystem::path> seen;
+  std::vector<std::filesystem::path> seen{o.checkpoint};
+  if (!o.baseline.empty()) seen.push_back(o.baseline);
   for (const auto& f : files)
     for (const auto& path : {f.image, f.label, f.field_of_view, f.second})
       if (!path.empty()) seen.push_back(path);
-  support::expect_same_files(replicas, "data", seen);
+  support::expect_same_files(replicas, "models and data", seen);
   if (!o.pictures.empty() && replicas.is_first()) std::filesystem::create_directories(o.pictures);
   std::vector<std::unique_ptr<AnyModel>> models;
   std::vector<Report> reports;
@@ -407,7 +408,7 @@ void add_evaluate(CLI::App& app) {
   support::add_computing(*c, o->computing);
   support::add_timeout(*c, o->computing);
   c->callback([o, c] {
-    support::together(*c, o->computing, [&](support::Replicas& replicas, bool) { run(*o, replicas); });
+    support::together(*c, o->computing, [&](support::Replicas& replicas, const auto&) { run(*o, replicas); });
   });
 }
 

@@ -42,13 +42,13 @@ std::vector<Prepared> prepared(const std::vector<FundusFiles>& files, std::map<s
   return images;
 }
 
-void run(Options o, support::Replicas& replicas, bool is_restart) {
+void run(Options o, support::Replicas& replicas, const support::Launch& launch) {
   if (o.augment.crop % 4 != 0)
     throw cnf::Error("expected a --crop divisible by 4, got " + std::to_string(o.augment.crop));
   if (!o.from.empty()) o.choice = choice_of(o.from);
   std::vector<std::string> notes;
   auto found = of_patients(find_fundus(o.data, o.layout, Part::train, &notes), o.patients);
-  if (is_restart && std::filesystem::exists(o.out / "model.safetensors")) o.resume = true;
+  if (launch.continues(o.out / "model.safetensors")) o.resume = true;
   const auto folder = cnf::training::prepare_folder(o.out, o.resume, replicas.is_first());
   const auto& checkpoint = folder.checkpoint;
   auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
@@ -97,7 +97,7 @@ void run(Options o, support::Replicas& replicas, bool is_restart) {
   auto model = make(placement);
   cnf::io::CheckpointExtras resumed;
   if (o.resume && replicas.is_first()) resumed = model->resume(checkpoint);
-  if (!o.from.empty()) model->load(o.from);
+  if (!o.resume && !o.from.empty()) model->load(o.from);
   fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
              o.choice.model, o.choice.extractor, double(model->parameters()) / 1e6, train.size(),
              held_out.size(), train[0].fundus.image.width, train[0].fundus.image.height);
@@ -135,6 +135,7 @@ void run(Options o, support::Replicas& replicas, bool is_restart) {
     extras.metadata["field_of_view"] = fmt::format("{:.1f}", across);
     extras.metadata["seed"] = std::to_string(o.training.seed);
     extras.metadata["batch"] = std::to_string(o.training.batch);
+    if (!launch.name.empty()) extras.metadata["launch"] = launch.name;
     model->save(checkpoint, std::move(extras));
   };
   cnf::training::train(model->module(), o.training, hooks, resumed, replicas);
@@ -190,8 +191,9 @@ void add_train(CLI::App& app) {
   support::add_computing(*c, o->computing, /*may_try=*/true);
   support::add_timeout(*c, o->computing);
   c->callback([o, c] {
-    support::together(*c, o->computing,
-                      [&](support::Replicas& replicas, bool is_restart) { run(*o, replicas, is_restart); });
+    support::together(*c, o->computing, [&](support::Replicas& replicas, const support::Launch& launch) {
+      run(*o, replicas, launch);
+    });
   });
 }
 

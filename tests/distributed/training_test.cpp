@@ -54,7 +54,7 @@ TEST_CASE("losses and weights do not depend on the number of processes") {
       runs.push_back(folder / (std::to_string(number++)));
       const auto done = Group(count, replica(runs.back(), c.options)).wait();
       CHECK(said(done, 0) == "");
-      for (std::size_t r = 1; r < done.size(); ++r) CHECK(losses(runs.back()).size() == 20);
+      CHECK(losses(runs.back()).size() == 20);
     }
     const auto alone = losses(runs[0]);
     REQUIRE(alone.size() == 20);
@@ -86,7 +86,7 @@ TEST_CASE("a training goes on with another number of processes, and from the fir
   REQUIRE(got.size() == 20);
   CHECK(got.back() == doctest::Approx(expected.back()).epsilon(1e-10));
 
-  Group first(3, replica(folder / "parts", {"slow=30"}));
+  Group first(3, replica(folder / "parts", {"slow=200"}));
   has_begun(folder / "parts", first);
   first[2].interrupt();
   CHECK(said(first.wait(), 130) == "");
@@ -130,8 +130,8 @@ TEST_CASE("what one process throws, or is too late for, ends all of them with on
   CHECK(failed("other", {"throw-at=3,2"}) ==
         "replica: process 2: expected a readable sample, got a broken one\n");
   CHECK(failed("first", {"throw-at=3,0"}) == "replica: expected a readable sample, got a broken one\n");
-  CHECK(failed("late", {"sleep-at=3,1", "timeout=2"})
-            .ends_with("expected an answer of process 1 within 2 s, got none\n"));
+  CHECK(failed("late", {"sleep-at=3,1", "timeout=8"})
+            .ends_with("expected an answer of process 1 within 8 s, got none\n"));
   // the sixth sample is the last process's of three, and the only one's of one
   const std::string nan = "step 4: the loss is not finite; it began in sample 5\n";
   CHECK(failed("nan", {"nan-at=4"}).ends_with(nan));

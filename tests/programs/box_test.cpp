@@ -88,6 +88,32 @@ Image word() {
   return image;
 }
 
+/// Squares of 2x2 pixels that lie on the pixels of the half.
+Image checkers(const std::array<std::uint8_t, 3>& one, const std::array<std::uint8_t, 3>& other) {
+  Image image{96, 96, {}};
+  for (int y = 0; y < 96; ++y)
+    for (int x = 0; x < 96; ++x) {
+      const auto& colour = (y / 2 + x / 2) % 2 == 0 ? one : other;
+      image.rgb.insert(image.rgb.end(), colour.begin(), colour.end());
+    }
+  return image;
+}
+
+TEST_CASE("a checkerboard of 2x2 squares comes back without a wrong pixel") {
+  for (const auto& high : {checkers({0, 0, 0}, {255, 255, 255}), checkers({0, 90, 255}, {255, 200, 0})})
+    for (const double temperature : {0.0, 0.8}) {
+      CAPTURE(temperature);
+      const auto drawn = sample(imresize(high, 0.5), temperature);
+      int wrong = 0;
+      for (std::size_t i = 0; i < high.rgb.size(); i += 3) {
+        int off = 0;
+        for (std::size_t c = i; c < i + 3; ++c) off = std::max(off, std::abs(high.rgb[c] - drawn.rgb[c]));
+        wrong += off > 64;
+      }
+      CHECK(wrong == 0);
+    }
+}
+
 TEST_CASE("white stays white at the border of odd sizes") {
   const auto low = Image{33, 33, std::vector<std::uint8_t>(33 * 33 * 3, 255)};
   const auto high = sample(low, 0);

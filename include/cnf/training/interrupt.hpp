@@ -13,11 +13,11 @@ struct Interrupted {};
 
 namespace detail {
 
-inline volatile std::sig_atomic_t signalled = 0;
+inline volatile std::sig_atomic_t signalled = 0, ends_at_second = 1;
 
 inline void on_signal(int number) {
   signalled = 1;
-  std::signal(number, SIG_DFL);
+  if (ends_at_second) std::signal(number, SIG_DFL);
 }
 
 }  // namespace detail
@@ -45,6 +45,10 @@ inline void watch_interrupts() {
   std::signal(SIGINT, detail::on_signal);
   std::signal(SIGTERM, detail::on_signal);
 }
+
+/// From now on a second one changes nothing: a launcher of several processes passes on what the terminal has sent already,
+/// and ends who does not listen itself.
+inline void ignore_second_interrupts() { detail::ends_at_second = 0; }
 
 /// Whether one has come.
 inline bool interrupted() { return detail::signalled != 0; }

@@ -299,6 +299,7 @@ class Training {
 
   [[noreturn]] void fail(std::int64_t step, bool in_gradient) {
     const auto batch = batches_.again(step);
+    if (in_gradient) step_.repeat(batch, step);  // which all processes do together
     std::string where;
     auto inputs = batch.more;
     if (batch.x.defined()) inputs.push_back(batch.x);
@@ -306,7 +307,6 @@ class Training {
     if (!std::all_of(inputs.begin(), inputs.end(), is_finite)) {
       where = "the batch: x itself is not finite";
     } else if (in_gradient) {
-      step_.repeat(batch, step);
       where = step_.adam().first_bad_gradient();
     } else {
       where = hooks_.diagnose(batch, step_.noise_seed(step));
@@ -333,6 +333,7 @@ class Training {
     const at::NoGradGuard no_grad;
     validation_ = hooks_.validate();
     module_.train();
+    replicas_.gather("validated");  // waits for a slow one
     if (log_) log_->write({{"step", taken_}, {"validation_bpd", validation_}});
     read_ = Clock::now();
   }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -64,6 +65,7 @@ struct ConnectOptions {
   double timeout = 60;           // seconds that processes wait for one another, at the start and in sums
   at::Device device = at::kCPU;  // of the model: on CUDA also NCCL is made ready
   std::function<void()> while_waiting = [] {};  // for others to come; may throw
+  bool even_alone = false;  // one process, too, uses the engine: to try it where there is one GPU
 };
 
 namespace detail {
@@ -122,7 +124,7 @@ class Connected final : public Replicas {
     try {
       connect(options);
     } catch (const std::exception& error) {
-      if (visitor_) give_up(error.what());
+      if (visitor_ && !give_up(error.what())) throw Stopped(error.what());
       throw;
     } catch (...) {  // Ctrl-C
       if (visitor_) give_up("interrupted");
@@ -149,26 +151,35 @@ class Connected final : public Replicas {
   }
 
   std::vector<std::string> gather(const std::string& mine) override {
-    const auto key = [](long number, int rank) {
-      return "gather/" + std::to_string(number) + "/" + std::to_string(rank);
+    // each says its own, the first joins them: all read two texts, not as many as there are processes
+    const auto key = [](long number, const std::string& of) {
+      return "gather/" + std::to_string(number) + "/" + of;
     };
     const long number = gathered_++;
+    const auto self = std::to_string(rank());
     at_store([&] {
-      visitor_->set(key(number, rank()), mine);
-      if (number >= 2) visitor_->remove(key(number - 2, rank()));  // all have read it: they were in the next
-    });
-    std::vector<std::string> all;
-    for (int r = 0; r < size(); ++r)
-      for (auto pause = Milliseconds(1);; pause = std::min(2 * pause, Milliseconds(20))) {
-        stop_if_troubled();
-        std::optional<std::string> text;
-        at_store([&] { text = visitor_->get(key(number, r)); });
-        if (text) {
-          all.push_back(std::move(*text));
-          break;
-        }
-        std::this_thread::sleep_for(pause);
+      visitor_->set(key(number, self), mine);
+      if (number >= 2) {  // all have read it: they were in the next
+        visitor_->remove(key(number - 2, self));
+        if (is_first()) visitor_->remove(key(number - 2, "all"));
       }
+    });
+    if (is_first()) {
+      std::string joined;
+      for (int r = 0; r < size(); ++r) {
+        const auto text = awaited(key(number, std::to_string(r)));
+        joined += std::to_string(text.size()) + "\n" + text;
+      }
+      at_store([&] { visitor_->set(key(number, "all"), joined); });
+    }
+    const auto joined = awaited(key(number, "all"));
+    std::vector<std::string> all;
+    for (std::size_t at = 0; at < joined.size();) {
+      const auto length = std::stoul(joined.substr(at, joined.find('\n', at) - at));
+      at = joined.find('\n', at) + 1;
+      all.push_back(joined.substr(at, length));
+      at += length;
+    }
     return all;
   }
 
@@ -193,8 +204,8 @@ class Connected final : public Replicas {
 
  private:
   void connect(const ConnectOptions& options) {
-    const auto [address, port] = met();
-    visitor_ = std::make_shared<Visitor>(address, port, rank(), timeout_);
+    const auto [address, port] = met(options.while_waiting);
+    visitor_ = std::make_shared<Visitor>(address, port, rank(), timeout_, options.while_waiting);
     wait_for_all(options.while_waiting);
     const auto table = c10::make_intrusive<Table>(visitor_, timeout_);
     auto gloo = c10d::ProcessGroupGloo::Options::create(timeout_);
@@ -215,10 +226,11 @@ class Connected final : public Replicas {
   }
 
   /// Where the first process waits; it begins to.
-  std::pair<std::string, int> met() {
+  std::pair<std::string, int> met(const std::function<void()>& look) {
     if (!world_.is_told_by_agent) {
-      if (is_first()) point_ = std::make_unique<MeetingPoint>(world_.address, world_.port, size());
-      return {world_.address, world_.port};
+      if (!is_first()) return {world_.address, world_.port};
+      point_ = std::make_unique<MeetingPoint>(world_.address, world_.port, size());
+      return {world_.address, point_->port()};
     }
     c10d::TCPStoreOptions options;
     options.port = std::uint16_t(world_.port);
@@ -232,8 +244,26 @@ class Connected final : public Replicas {
       agent.set(key, {text.begin(), text.end()});
       return {world_.address, point_->port()};
     }
+    for (const auto start = std::chrono::steady_clock::now(); !agent.check({key});
+         std::this_thread::sleep_for(Milliseconds(20))) {
+      look();
+      if (std::chrono::steady_clock::now() - start > timeout_)
+        throw Error("expected process 0 to say within " + std::to_string(timeout_.count() / 1000) +
+                    " s where it waits, got nothing");
+    }
     const auto text = agent.get(key);
     return {world_.address, std::stoi(std::string(text.begin(), text.end()))};
+  }
+
+  /// The text under a key, as soon as it is there.
+  std::string awaited(const std::string& key) {
+    for (auto pause = Milliseconds(1);; pause = std::min(2 * pause, Milliseconds(20))) {
+      std::optional<std::string> text;
+      at_store([&] { text = visitor_->get(key); });
+      if (text) return *text;
+      stop_if_troubled();
+      std::this_thread::sleep_for(pause);
+    }
   }
 
   void wait_for_all(const std::function<void()>& look) {
@@ -283,9 +313,18 @@ class Connected final : public Replicas {
         work.wait(Milliseconds(200));
         return;
       } catch (const std::exception& error) {
-        if (work.isCompleted()) broken(error.what());
+        if (work.isCompleted()) return ended(work);  // maybe well, in the moment after the wait
         stop_if_troubled();
       }
+  }
+
+  template <class Work>
+  void ended(Work& work) {
+    try {
+      work.wait();
+    } catch (const std::exception& error) {
+      broken(error.what());
+    }
   }
 
   /// A sum failed: whoever died is known in a moment; else somebody is late.
@@ -388,8 +427,8 @@ class Connected final : public Replicas {
 /// Runs work(replicas) in this process of the world. What it throws ends all of them; it is then thrown on, as Stopped where
 /// another process has told it.
 template <class Work>
-void together(const World& world, [[maybe_unused]] const ConnectOptions& options, const Work& work) {
-  if (world.size == 1) {
+void together(const World& world, const ConnectOptions& options, const Work& work) {
+  if (world.size == 1 && !options.even_alone) {
     Replicas alone;
     work(alone);
     return;
@@ -398,13 +437,16 @@ void together(const World& world, [[maybe_unused]] const ConnectOptions& options
   detail::Connected replicas(world, options);
   const auto give_up = [&](const std::string& why) {
     if (!replicas.give_up(why)) throw Stopped(why);
-    if (world.rank > 0) throw Error("process " + std::to_string(world.rank) + ": " + why);
   };
   try {
     work(static_cast<Replicas&>(replicas));
     replicas.end();
   } catch (const Stopped& error) {
     replicas.give_up(error.what());
+    throw;
+  } catch (const Error& error) {
+    give_up(error.what());
+    if (world.rank > 0) throw Error("process " + std::to_string(world.rank) + ": " + error.what());
     throw;
   } catch (const c10::Error& error) {
     give_up(error.what_without_backtrace());

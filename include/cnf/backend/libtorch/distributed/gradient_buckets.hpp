@@ -31,25 +31,14 @@ class GradientBuckets {
   GradientBuckets(Replicas& replicas, const std::vector<at::Tensor>& parameters,
                   std::size_t bytes = std::size_t{4} << 20)
       : state_(
-            std::make_shared<State>(State{.replicas = replicas, .parameters = parameters, .bytes = bytes})) {
-    if (replicas.size() == 1) return;
-    state_->made.resize(parameters.size());
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      auto accumulator = torch::autograd::impl::grad_accumulator(parameters[i]);
-      // hooks outlive this class where the module does
-      accumulator->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
-          [weak = std::weak_ptr<State>(state_), i](const Variables& outputs, const Variables&) {
-            if (const auto state = weak.lock()) state->is_made(i);
-            return outputs;
-          }));
-      state_->accumulators.push_back(std::move(accumulator));
-    }
-  }
+            std::make_shared<State>(State{.replicas = replicas, .parameters = parameters, .bytes = bytes})) {}
 
   /// Gradients made from here to finish() are the last of this step.
   void begin() {
     auto& s = *state_;
     s.listens = s.replicas.size() > 1;
+    if (!s.listens) return;
+    if (s.accumulators.empty()) listen();
     s.next = 0;
     s.sent.clear();
     s.changed_late = false;
@@ -82,6 +71,23 @@ class GradientBuckets {
 
  private:
   using Variables = std::vector<at::Tensor>;
+
+  /// At the first pass and not before: on CUDA an accumulator belongs to the stream on which it is made, and a graph is
+  /// captured on another than the usual one.
+  void listen() {
+    auto& s = *state_;
+    s.made.resize(s.parameters.size());
+    for (std::size_t i = 0; i < s.parameters.size(); ++i) {
+      auto accumulator = torch::autograd::impl::grad_accumulator(s.parameters[i]);
+      // hooks outlive this class where the module does
+      accumulator->add_post_hook(std::make_unique<torch::autograd::utils::LambdaPostHook>(
+          [weak = std::weak_ptr<State>(state_), i](const Variables& outputs, const Variables&) {
+            if (const auto state = weak.lock()) state->is_made(i);
+            return outputs;
+          }));
+      s.accumulators.push_back(std::move(accumulator));
+    }
+  }
 
   struct Bucket {
     std::vector<std::size_t> members;

@@ -19,12 +19,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -87,6 +89,19 @@ Descriptor opened(const std::string& address, int port, const Use& use) {
   }
   errno = why;
   return Descriptor();
+}
+
+/// A machine that vanishes without a word is missed within half a minute.
+inline void keep_alive(int socket) {
+  const auto set = [&](int level, int option, int value) {
+    ::setsockopt(socket, level, option, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 10);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 5);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
 }
 
 inline bool send_all(int socket, const std::string& bytes) {
@@ -197,8 +212,7 @@ class MeetingPoint {
         if (socket < 0) continue;
         const timeval patience{5, 0};  // with a visitor that does not listen
         ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-        const int yes = 1;
-        ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+        detail::keep_alive(socket);
         visits.push_back({.socket = std::move(socket), .bytes = {}, .name = {}});
       }
       if (int(ranks_.size()) == size_ && listens_ >= 0) {
@@ -210,7 +224,7 @@ class MeetingPoint {
 
   /// Answers what has come; false: the visit is over.
   bool serve(Visit& visit) {
-    std::array<char, 65536> some{};
+    std::array<char, 65536> some;
     const auto n = ::recv(visit.socket, some.data(), some.size(), 0);
     if (n < 0 && errno == EINTR) return true;
     if (n <= 0) return false;
@@ -279,12 +293,18 @@ class MeetingPoint {
 
 class Visitor {
  public:
-  /// Tries until `patience` ends.
-  Visitor(const std::string& address, int port, int rank, detail::Milliseconds patience)
+  /// Tries until `patience` ends; calls look(), which may throw, meanwhile.
+  Visitor(
+      const std::string& address, int port, int rank, detail::Milliseconds patience,
+      const std::function<void()>& look = [] {})
       : place_(detail::place(address, port)) {
     const auto start = std::chrono::steady_clock::now();
     for (;;) {
-      socket_ = detail::opened(address, port, [](int socket, const addrinfo& a) {
+      look();
+      socket_ = detail::opened(address, port, [&](int socket, const addrinfo& a) {
+        const timeval limit{std::max<long>(1, patience.count() / 1000), 0};
+        ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+        ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         return ::connect(socket, a.ai_addr, a.ai_addrlen) == 0;
       });
       if (socket_ >= 0) break;
@@ -293,10 +313,7 @@ class Visitor {
                     std::to_string(patience.count() / 1000) + " s, got: " + std::strerror(errno));
       std::this_thread::sleep_for(detail::Milliseconds(50));
     }
-    const int yes = 1;
-    ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    const timeval limit{patience.count() / 1000, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    detail::keep_alive(socket_);
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
     const auto reply = ask({'h', MeetingPoint::greeting + std::to_string(rank),
@@ -338,7 +355,7 @@ class Visitor {
   detail::Message ask(const detail::Message& message) {
     const std::lock_guard lock(one_);
     if (detail::send_all(socket_, message.bytes())) {
-      std::array<char, 65536> some{};
+      std::array<char, 65536> some;
       bool ok = true;
       for (;;) {
         if (auto reply = detail::Message::taken(bytes_, ok)) return std::move(*reply);

@@ -2,11 +2,12 @@
 //
 //   RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT      torchrun, or set by hand
 //   OMPI_COMM_WORLD_RANK, _SIZE, _LOCAL_RANK, _LOCAL_SIZE                         mpirun
-//   SLURM_PROCID, SLURM_STEP_NUM_TASKS, SLURM_LOCALID, SLURM_STEP_NODELIST        srun
+//   SLURM_PROCID, SLURM_STEP_NUM_TASKS, SLURM_LOCALID, SLURM_STEP_NODELIST, ...   srun
 //
 // MASTER_ADDR and MASTER_PORT may be set beside those of mpirun and srun, too. Without any of them a process is alone.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -75,6 +76,7 @@ inline World world_from_environment(const detail::Environment& get = [](const ch
   constexpr int most = 1 << 20;
   World w;
   std::string job;
+  bool is_mpi = false;
   const auto take = [&](const char* rank, const char* size, const char* local_rank, const char* local_size) {
     const auto r = number_of(get, rank, 0, most), n = number_of(get, size, 1, most);
     if (!r || !n)
@@ -96,14 +98,17 @@ inline World world_from_environment(const detail::Environment& get = [](const ch
   } else if (text_of(get, "OMPI_COMM_WORLD_SIZE")) {
     take("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
          "OMPI_COMM_WORLD_LOCAL_SIZE");
+    is_mpi = true;
     job = text_of(get, "PMIX_NAMESPACE").value_or(text_of(get, "OMPI_MCA_ess_base_jobid").value_or("mpirun"));
   } else if (text_of(get, "SLURM_STEP_NUM_TASKS") && text_of(get, "SLURM_PROCID")) {
     take("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE");
+    // "2(x3),1": two on each of the first three nodes
+    if (const auto tasks = text_of(get, "SLURM_STEP_TASKS_PER_NODE"))
+      w.local_size = std::max(1, std::atoi(tasks->c_str()));
     job = text_of(get, "SLURM_JOB_ID").value_or("") + "." + text_of(get, "SLURM_STEP_ID").value_or("");
     if (const auto nodes = text_of(get, "SLURM_STEP_NODELIST")) w.address = detail::first_node(*nodes);
   }
   if (w.size == 1) return w;
-  const bool is_mpi = !job.empty() && !text_of(get, "SLURM_STEP_NODELIST");
   if (const auto address = text_of(get, "MASTER_ADDR"))
     w.address = *address;
   else if (job.empty() || (is_mpi && w.local_size < w.size))
