@@ -175,13 +175,12 @@ support::Image drawn_graphic(std::uint64_t seed, std::uint32_t index, int size) 
   static const bool has_text = support::has_font("DejaVuSans", "graphics have no text");
   Dice dice(seed, index);
   Canvas canvas(size, dice.colour());
-  switch (index % 6) {
+  switch (index % 5) {
     case 0:
     case 1:
       has_text ? draw_text(canvas, dice) : draw_shapes(canvas, dice);
       break;
     case 2:
-    case 5:
       draw_shapes(canvas, dice);
       break;
     case 3:
