@@ -75,6 +75,10 @@ void enlarge(const AnyModel& model, const Options& o, const fs::path& input, con
   if (picture.bits > 8) fmt::print("{} has {} bits a channel; its enlargement has 8\n", name, picture.bits);
   if (!picture.profile.empty())
     fmt::print("{} has colours of the profile {}; its enlargement is in sRGB\n", name, picture.profile);
+  if (!picture.unused_profile.empty())
+    fmt::print(
+        "{} has the profile {}, which is for other colours than RGB or grey: they are converted without it\n",
+        name, picture.unused_profile);
   if (!picture.alpha.empty()) {
     if (!support::holds_alpha(output))
       fmt::print("{} is transparent in parts, which {} can't hold: its enlargement is shown on white\n", name,

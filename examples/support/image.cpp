@@ -175,14 +175,19 @@ std::string name_of(const Profile& profile) {
   return text.data();
 }
 
-/// The colours of a profile that is not sRGB's, turned into sRGB's. Returns its name; empty where nothing was done.
-std::string to_srgb(const OIIO::ImageSpec& spec, bool grey, Image& image) {
+/// The colours of a profile that is not sRGB's, turned into sRGB's. Returns its name; empty where nothing was done. `unused`: the
+/// name of one for other colours than the image library gives, as that of a CMYK photograph, which it turns into RGB itself.
+std::string to_srgb(const OIIO::ImageSpec& spec, bool grey, Image& image, std::string& unused) {
   const auto* attribute = spec.find_attribute("ICCProfile");
   if (attribute == nullptr || attribute->type().basesize() != 1) return {};
   const Profile given(cmsOpenProfileFromMem(attribute->data(), cmsUInt32Number(attribute->type().size())),
                       &cmsCloseProfile);
-  if (!given || cmsGetColorSpace(given.get()) != (grey ? cmsSigGrayData : cmsSigRgbData)) return {};
+  if (!given) return {};
   auto name = name_of(given);
+  if (cmsGetColorSpace(given.get()) != (grey ? cmsSigGrayData : cmsSigRgbData)) {
+    unused = name.empty() ? "unnamed" : name;
+    return {};
+  }
   if (name.starts_with("sRGB built-in") || name.starts_with("sRGB IEC61966-2")) return {};
   const Profile srgb(cmsCreate_sRGBProfile(), &cmsCloseProfile);
   const std::unique_ptr<void, decltype(&cmsDeleteTransform)> transform(
@@ -279,7 +284,7 @@ Picture to_upright(const OIIO::ImageSpec& spec, const float* pixels, bool is_bmp
   });
   const auto is_opaque = [](std::uint8_t a) { return a == 255; };
   if (std::all_of(picture.alpha.begin(), picture.alpha.end(), is_opaque)) picture.alpha.clear();
-  picture.profile = to_srgb(spec, colours < 3, image);
+  picture.profile = to_srgb(spec, colours < 3, image, picture.unused_profile);
   picture.image = std::move(image);
   return picture;
 }

@@ -39,6 +39,8 @@ struct Picture {
   bool grey = false;                // one channel in the file, three equal ones here
   int bits = 8;                     // of a channel in the file
   std::string profile = {};  // name of the file's ICC profile, where its colours were turned into sRGB's
+  std::string unused_profile =
+      {};  // name of one for other colours, as CMYK's, which are converted without it
 };
 
 /// The numbers of a file as they are: for masks and labels, in which 0 and 1 of 65,535 are two classes.

@@ -525,6 +525,7 @@ TEST_CASE("colours of another profile become those of sRGB, and its name is told
         make_file<std::uint8_t>(folder / "same.tif", 1, 1, 3, {200, 100, 50}, 1, false, profile));
     CHECK(same.image.rgb == Bytes{200, 100, 50});
     CHECK(same.profile.empty());
+    CHECK(same.unused_profile.empty() == (profile != grey));
   }
 }
 
