@@ -38,16 +38,22 @@ void layer(benchmark::State& state, bool inverse) {
   });
 }
 
-template <class Net, class B>
+template <class Net, class B, class In>
 void extractor(benchmark::State& state, bool) {
-  using In = Shape<3, 64, 64>;
   const typename B::NoGradients no_gradients;
   typename B::Module module;
   const typename Net::template Bound<B, In> net{Scope<B>(module, 1)};
   if constexpr (std::is_same_v<B, Torch>) B::place(module, {});
-  const Batch<B, In> x(random_tensor<B>(2, 3, 64, 64));
-  benchmarks::measure(state, 2.0 * double(Net::template On<In>::multiply_adds),
-                      [&] { benchmark::DoNotOptimize(net(x)); });
+  input_tensors_t<B, In> tensors;
+  for_each_input<In>(tensors, []<class S>(typename B::Tensor& t) {
+    t = random_tensor<B>(2, S::channels, S::height, S::width);
+    if (S::channels == 1) t = t * 0.0;  // a label
+  });
+  const auto x =
+      input_from<B, In>(tensors, []<class S>(const typename B::Tensor& t) { return Batch<B, S>(t); });
+  benchmarks::measure(state, 2.0 * double(Net::template On<In>::multiply_adds), [&] {
+    benchmark::DoNotOptimize(cnf::detail::extracted<Net, B, In>(net, x, Extents{64, 64}, /*tile=*/0));
+  });
 }
 
 template <class Spec, class B>
@@ -59,9 +65,9 @@ void add_layer(const std::string& backend) {
         ->UseRealTime();
 }
 
-template <class Net, class B>
+template <class Net, class B, class In = Shape<3, 64, 64>>
 void add_extractor(const std::string& backend) {
-  benchmark::RegisterBenchmark((Net::describe() + "/" + backend).c_str(), extractor<Net, B>, false)
+  benchmark::RegisterBenchmark((Net::describe() + "/" + backend).c_str(), extractor<Net, B, In>, false)
       ->Unit(benchmark::kMillisecond)
       ->UseRealTime();
 }
@@ -92,6 +98,10 @@ void add_all(const std::string& backend) {
   add_extractor<VggLike<>, B>(backend);
   add_extractor<UShaped<>, B>(backend);
   add_extractor<MlpExtractor<64, 64>, B>(backend);
+  using Labels = Broadcast<Pyramid<64, 64, 2>, Embedding<10, 32>>;
+  add_extractor<Embedding<10, 32>, B, Shape<1>>(backend);
+  add_extractor<Labels, B, Shape<1>>(backend);
+  add_extractor<Both<Rrdb<1, 32, 128, 2>, Labels>, B, Pair<Shape<3, 64, 64>, Shape<1>>>(backend);
 }
 
 const bool added = [] {
