@@ -68,10 +68,6 @@ int main(int argc, char** argv) {
     c->add_option("--images", o->images, "in a step, of each process")->check(support::positive());
     c->add_option("--steps", o->steps, "that are timed")->check(support::positive());
     support::add_computing(*c, o->computing);
-    support::add_timeout(*c, o->computing);
-    c->callback([o, c] {
-      support::together(*c, o->computing,
-                        [&](support::Replicas& replicas, const auto&) { run(*o, replicas); });
-    });
+    support::together(*c, o->computing, [o](support::Replicas& replicas, const auto&) { run(*o, replicas); });
   });
 }

@@ -356,10 +356,7 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
   support::add_tile(*c, o->computing);
   support::add_computing(*c, o->computing);
-  support::add_timeout(*c, o->computing);
-  c->callback([o, c] {
-    support::together(*c, o->computing, [&](support::Replicas& replicas, const auto&) { run(*o, replicas); });
-  });
+  support::together(*c, o->computing, [o](support::Replicas& replicas, const auto&) { run(*o, replicas); });
 }
 
 void add_bicubic_check(CLI::App& app) {

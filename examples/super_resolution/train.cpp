@@ -167,11 +167,8 @@ void add_train(CLI::App& app) {
   support::add_training(*c, o->training, o->reversible, o->resume);
   support::add_from(*c, o->from, {"--config", "--model"});
   support::add_computing(*c, o->computing, /*may_try=*/true);
-  support::add_timeout(*c, o->computing);
-  c->callback([o, c] {
-    support::together(*c, o->computing, [&](support::Replicas& replicas, const support::Launch& launch) {
-      run(*o, replicas, launch);
-    });
+  support::together(*c, o->computing, [o](support::Replicas& replicas, const support::Launch& launch) {
+    run(*o, replicas, launch);
   });
 }
 

@@ -36,15 +36,6 @@ inline void add_tile(CLI::App& command, Computing& computing) {
       ->capture_default_str();
 }
 
-/// Of commands that may run in several processes.
-inline void add_timeout(CLI::App& command, Computing& computing) {
-  command
-      .add_option("--timeout", computing.timeout,
-                  "seconds that processes which work together (torchrun, mpirun, srun) wait for one another")
-      ->check(checked_number<double>("1 .. 86400 seconds", [](double s) { return s >= 1 && s <= 86400; }))
-      ->capture_default_str();
-}
-
 /// `may_try`: the command can find the faster precision itself.
 inline void add_computing(CLI::App& command, Computing& computing, bool may_try = false) {
   const int most = std::max(256, 2 * int(std::thread::hardware_concurrency()));

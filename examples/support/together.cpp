@@ -71,8 +71,10 @@ bool Launch::continues(const std::filesystem::path& checkpoint) const {
   return of != metadata.end() && of->second == name;
 }
 
-void together(const CLI::App& command, Computing& computing,
-              const std::function<void(Replicas&, const Launch&)>& work) {
+namespace {
+
+void run_together(const CLI::App& command, Computing& computing,
+                  const std::function<void(Replicas&, const Launch&)>& work) {
   const auto world = cnf::distributed::world_from_environment();
   Launch launch;
   if (world.size > 1) {
@@ -95,6 +97,18 @@ void together(const CLI::App& command, Computing& computing,
                                }
                                work(replicas, launch);
                              });
+}
+
+}  // namespace
+
+void together(CLI::App& command, Computing& computing, std::function<void(Replicas&, const Launch&)> work) {
+  command
+      .add_option("--timeout", computing.timeout,
+                  "seconds that processes which work together (torchrun, mpirun, srun) wait for one another")
+      ->check(checked_number<double>("1 .. 86400 seconds", [](double s) { return s >= 1 && s <= 86400; }))
+      ->capture_default_str();
+  command.callback(
+      [&command, &computing, work = std::move(work)] { run_together(command, computing, work); });
 }
 
 std::vector<nlohmann::json> gathered(Replicas& replicas, const nlohmann::json& mine) {

@@ -1,6 +1,6 @@
 // A command as one of several processes, where torchrun, mpirun or srun started it.
 //
-//   support::together(*command, computing, [&](Replicas& replicas, const Launch& launch) { ... });
+//   support::together(*command, o->computing, [o](Replicas& replicas, const Launch& launch) { run(*o, replicas, launch); });
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -26,10 +26,9 @@ struct Launch {
   bool continues(const std::filesystem::path& checkpoint) const;
 };
 
-/// Runs work(replicas, launch). Of several processes, which must have been started with the same program and options, the first
+/// Gives the command --timeout, and makes it run work(replicas, launch). Of several processes, which must have been started with the same program and options, the first
 /// alone prints; each has its share of the cores, and its own GPU.
-void together(const CLI::App& command, Computing& computing,
-              const std::function<void(Replicas&, const Launch&)>& work);
+void together(CLI::App& command, Computing& computing, std::function<void(Replicas&, const Launch&)> work);
 
 /// Every process's value, in the order of ranks.
 std::vector<nlohmann::json> gathered(Replicas& replicas, const nlohmann::json& mine);

@@ -406,10 +406,7 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--pictures", o->pictures,
                 "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");
   support::add_computing(*c, o->computing);
-  support::add_timeout(*c, o->computing);
-  c->callback([o, c] {
-    support::together(*c, o->computing, [&](support::Replicas& replicas, const auto&) { run(*o, replicas); });
-  });
+  support::together(*c, o->computing, [o](support::Replicas& replicas, const auto&) { run(*o, replicas); });
 }
 
 }  // namespace vessel_segmentation
