@@ -1,6 +1,7 @@
 // A trained model where LibTorch can't go: this program needs cnf::eigen alone.
 #include <cstring>
 
+#include "cnf/version.hpp"
 #include "run.hpp"
 
 namespace {
@@ -16,6 +17,10 @@ several, their mean and uncertainty into the folder.
   --seed S               same seed, same samples as the program that trained the model (0)
   --target FILE          says what this photograph or mask costs: bits per dimension
   --field-of-view FILE   white inside (the bright disc of the photograph; vessels only)
+
+deploy --version names the versions of this program and of Eigen.
+
+Exit status: 0; 2 after a bad command line or bad input.
 )";
 
 /// A number of least .. most, all of the text.
@@ -60,6 +65,9 @@ deploy::Options parsed(int argc, char** argv) {
 int main(int argc, char** argv) try {
   if (argc == 2 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0))
     return std::fputs(usage, stdout) < 0;
+  if (argc == 2 && std::strcmp(argv[1], "--version") == 0)
+    return std::printf("deploy (cnf) %s\nEigen %d.%d.%d\n", CNF_VERSION, EIGEN_WORLD_VERSION,
+                       EIGEN_MAJOR_VERSION, EIGEN_MINOR_VERSION) < 0;
   if (argc < 4) return std::fputs(usage, stderr), 2;
   const auto o = parsed(argc, argv);
   const deploy::Checkpoint checkpoint(o.checkpoint);

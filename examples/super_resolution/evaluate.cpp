@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "cnf/io/atomic_file.hpp"
 #include "cnf/metrics/psnr.hpp"
 #include "cnf/metrics/specks.hpp"
 #include "cnf/metrics/ssim.hpp"
@@ -17,10 +16,9 @@
 #include "model.hpp"
 #include "photographs.hpp"
 #include "resize.hpp"
-#include "support/computing.hpp"
+#include "support/evaluation.hpp"
 #include "support/picture.hpp"
 #include "support/program.hpp"
-#include "support/together.hpp"
 #include "support/usable.hpp"
 
 namespace super_resolution {
@@ -32,13 +30,10 @@ constexpr int crop_size = 128;             // of the crops for bits per dimensio
 constexpr std::size_t picture_rows = 5;    // of the picture
 constexpr int picture_crop = 96;           // pixels of its cells
 
-struct Options {
-  std::filesystem::path checkpoint, baseline, data, low, json, pictures;
+struct Options : support::Evaluation {
+  std::filesystem::path low;
   std::vector<double> temperatures{0, 0.5, 0.8, 1};
   int crops = 1000, largest = 0;
-  bool skip_bad = false;
-  std::uint64_t seed = 1;
-  support::Computing computing;
 };
 
 /// One method on all images: PSNR and SSIM, averaged; the share of specks, and how well the result, brought down again, is
@@ -206,8 +201,7 @@ void run(const Options& o, support::Replicas& replicas) {
   if (o.largest > 0 && o.largest < smallest)
     throw cnf::Error("expected --largest of 0 or at least " + std::to_string(smallest) + ", got " +
                      std::to_string(o.largest));
-  if (!o.json.empty() && replicas.is_first()) cnf::io::expect_writable(o.json);
-  if (!o.pictures.empty()) support::expect_folder(o.pictures);
+  support::expect_outputs(o, replicas);
   const auto placement = support::place(o.computing);
   std::vector<std::filesystem::path> others, paths;
   const auto files = support::usable(
@@ -217,8 +211,7 @@ void run(const Options& o, support::Replicas& replicas) {
   const auto device = placement.device;
   std::vector<std::unique_ptr<AnyModel>> models;
   std::vector<Report> reports;
-  for (const auto& file : {o.checkpoint, o.baseline}) {
-    if (file.empty()) continue;
+  for (const auto& file : o.checkpoints()) {
     models.push_back(open_model(file, placement, o.computing.tile));
     reports.push_back({.name = choice_of(file).model,
                        .bits = {},
@@ -227,14 +220,9 @@ void run(const Options& o, support::Replicas& replicas) {
                        .parameters = models.back()->parameters()});
     for (double t : o.temperatures) reports.back().quality.emplace_back(temperature_text(t), Quality{});
   }
-  std::vector<std::filesystem::path> seen{o.checkpoint};
-  if (!o.baseline.empty()) seen.push_back(o.baseline);
-  for (const auto& f : files) {
-    seen.push_back(f.high);
-    if (!f.low.empty()) seen.push_back(f.low);
-  }
-  support::expect_same_files(replicas, "models and data", seen);
-  if (!o.pictures.empty() && replicas.is_first()) std::filesystem::create_directories(o.pictures);
+  std::vector<std::filesystem::path> seen;
+  for (const auto& f : files) seen.insert(seen.end(), {f.high, f.low});
+  support::begin(o, replicas, seen);
 
   const auto owner = [&](std::size_t i) {
     return !o.pictures.empty() && i < picture_rows ? 0 : int(i % std::size_t(replicas.size()));
@@ -303,11 +291,9 @@ void run(const Options& o, support::Replicas& replicas) {
   print(reports);
   fmt::print("\n{} images; bits over {} random crops of {}x{}; quality on Y without a border of {} pixels\n",
              paths.size(), o.crops, crop, crop, border);
-  if (!o.json.empty()) {
-    auto json = to_json(reports[0]);
-    if (reports.size() > 1) json["baseline"] = to_json(reports[1]);
-    cnf::io::write_file(o.json, json.dump(2) + "\n");
-  }
+  std::vector<nlohmann::ordered_json> all;
+  for (const auto& report : reports) all.push_back(to_json(report));
+  support::write_reports(o, all);
   if (!o.pictures.empty()) {
     for (std::size_t r = 1; r < rows.size(); ++r)
       for (auto& cell : rows[r]) cell.caption.clear();
@@ -333,9 +319,6 @@ void add_evaluate(CLI::App& app) {
   auto* c = app.add_subcommand(
       "evaluate", "bits per dimension, PSNR, SSIM and specks of a checkpoint on a folder of images");
   auto o = std::make_shared<Options>();
-  c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
-  c->add_option("--baseline", o->baseline, "a second checkpoint to put beside it");
-  c->add_option("--data", o->data, "folder tree of images")->required();
   c->add_option("--low", o->low,
                 "folder of the images' low resolutions; default: LR_x2/ beside HR/ in --data, else they are "
                 "brought down by MATLAB's bicubic kernel");
@@ -350,12 +333,8 @@ void add_evaluate(CLI::App& app) {
                 "measure PSNR and SSIM on the middle of larger images only; 0: never")
       ->check(support::not_negative())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of crops and samples")->check(support::seed())->capture_default_str();
-  support::add_skip_bad(*c, o->skip_bad);
-  c->add_option("--json", o->json, "file for the numbers");
-  c->add_option("--pictures", o->pictures, "folder for the picture samples.png");
+  support::add_evaluation(*c, *o, "folder tree of images", "folder for the picture samples.png");
   support::add_tile(*c, o->computing);
-  support::add_computing(*c, o->computing);
   support::together(*c, o->computing, [o](support::Replicas& replicas, const auto&) { run(*o, replicas); });
 }
 

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <string>
 
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 #include "support/font.hpp"
 
 namespace super_resolution {

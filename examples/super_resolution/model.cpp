@@ -96,10 +96,8 @@ Choice choice_of(const std::filesystem::path& checkpoint) {
 
 std::unique_ptr<AnyModel> open_model(const std::filesystem::path& checkpoint,
                                      const cnf::libtorch::Backend::Placement& placement, long tile) {
-  auto model = make_model(choice_of(checkpoint), {.placement = placement, .blank = true, .tile = tile});
-  model->load(checkpoint);
-  model->module().eval();
-  return model;
+  return support::filled(
+      make_model(choice_of(checkpoint), {.placement = placement, .blank = true, .tile = tile}), checkpoint);
 }
 
 std::string describe_model(const Choice& choice) {

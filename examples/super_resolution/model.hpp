@@ -39,8 +39,6 @@ class AnyModel : public support::AnyModel {
     double features = 0, draw = 0, bytes = 0;
   };
   virtual Cost cost(long height, long width) const = 0;
-  /// Name of the first layer whose output is not finite, or an empty text.
-  virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
 };
 
 std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelOptions& options);

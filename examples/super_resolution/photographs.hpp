@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 #include "support/image.hpp"
 #include "views.hpp"
 

@@ -8,8 +8,6 @@
 #include "commands.hpp"
 #include "model.hpp"
 #include "photographs.hpp"
-#include "support/computing.hpp"
-#include "support/precision.hpp"
 #include "support/program.hpp"
 #include "support/together.hpp"
 #include "support/training.hpp"
@@ -18,14 +16,12 @@
 namespace super_resolution {
 namespace {
 
-struct Options {
-  std::filesystem::path data, out, from, validation;
+struct Options : support::Training {
+  std::filesystem::path validation;
   Choice choice;
   int patch = 32, crops = 128;
-  support::Computing computing;
   double held_out = 0.1;
-  bool views = true, reversible = false, resume = false, skip_bad = false;
-  cnf::training::TrainingOptions training;
+  bool views = true;
 };
 
 /// Training images and held-out ones: from a folder of their own, or every nth image of the data.
@@ -58,82 +54,55 @@ void run(Options o, support::Replicas& replicas, const support::Launch& launch) 
   if (o.patch % 4 != 0) throw cnf::Error("expected a --patch divisible by 4, got " + std::to_string(o.patch));
   if (!o.from.empty()) o.choice = choice_of(o.from);
   auto images = divide(o);
-  if (launch.continues(o.out / "model.safetensors")) o.resume = true;
-  const auto folder = cnf::training::prepare_folder(o.out, o.resume, replicas.is_first());
-  const auto& checkpoint = folder.checkpoint;
-  auto placement = support::place(o.computing, /*one_size=*/true);
+  const support::Trainer trainer(o, replicas, launch, /*one_size=*/true);
   for (auto* paths : {&images.train, &images.held_out})
     if (!paths->empty())
       *paths = support::usable(
           std::move(*paths), [&](const auto& path) { read_files({.high = path}, o.patch); }, o.skip_bad);
   support::expect_same_files(replicas, "data", images.train);
   support::expect_same_files(replicas, "held-out data", images.held_out);
-  const auto device = placement.device;
+  const auto device = trainer.device();
   Photographs photographs(images.train, o.patch, device);
-  const auto batch = [&](std::int64_t step, const cnf::distributed::Share& share) {
-    const auto crops = photographs.random_crops(
-        int(share.count), o.patch, o.training.seed, std::uint32_t(step),
-        {.mirror = true, .views = o.views, .first = int(share.first), .batch = int(share.of)});
-    return cnf::training::Pairs{crops.x, crops.y};
-  };
-  const auto make = [&](const cnf::libtorch::Backend::Placement& p) {
-    return make_model(o.choice, {.seed = o.training.seed, .placement = p, .reversible = o.reversible});
-  };
-  const auto loss = [](AnyModel& model, const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
-    return model.bits_per_dim(images.x, images.y, noise).mean();
-  };
-  if (o.computing.precision == "auto")
-    placement.networks =
-        support::faster_precision(placement, step_options(o.training), batch, make, loss, replicas);
-
-  auto model = make(placement);
-  cnf::io::CheckpointExtras resumed;
-  if (o.resume && replicas.is_first()) resumed = model->resume(checkpoint);
-  if (!o.resume && !o.from.empty()) model->load(o.from);
-  fmt::print("{} {}: {:.2f} M parameters; {} images to train, {} held out\n", o.choice.config, o.choice.model,
-             double(model->parameters()) / 1e6, images.train.size(), images.held_out.size());
-
-  o.training.folder = o.out;
-  o.training.networks = placement.networks;
-  cnf::training::TrainingHooks hooks;
-  hooks.batch = batch;
-  hooks.loss = [&](const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
-    return loss(*model, images, noise);
-  };
-  hooks.diagnose = [&](const cnf::training::Pairs& images, std::uint64_t seed) {
-    return model->first_nonfinite(images.x, images.y, seed);
-  };
   std::optional<Crops> held_out;
   if (!images.held_out.empty()) {
     const auto crops =
         Photographs(images.held_out, o.patch).random_crops(o.crops, o.patch, o.training.seed, 0);
     held_out = {crops.x.to(device), crops.y.to(device)};
-    hooks.validate = [&] {
+  }
+  support::Trainee<AnyModel> trainee{
+      .title = fmt::format("{} {}: {} images to train, {} held out", o.choice.config, o.choice.model,
+                           images.train.size(), images.held_out.size()),
+      .batch =
+          [&](std::int64_t step, const cnf::distributed::Share& share) {
+            const auto crops = photographs.random_crops(
+                int(share.count), o.patch, o.training.seed, std::uint32_t(step),
+                {.mirror = true, .views = o.views, .first = int(share.first), .batch = int(share.of)});
+            return cnf::training::Pairs{crops.x, crops.y};
+          },
+      .make = [&](const support::ModelOptions& options) { return make_model(o.choice, options); },
+      .loss =
+          [](const AnyModel& model, const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
+            return model.bits_per_dim(images.x, images.y, noise).mean();
+          },
+      .metadata = {{"program", "super_resolution"},
+                   {"config", o.choice.config},
+                   {"model", o.choice.model},
+                   {"patch", std::to_string(o.patch)},
+                   {"views", o.views ? "on" : "off"}}};
+  if (held_out)
+    trainee.validate = [&](const AnyModel& model) {
       double sum = 0;
       for (std::int64_t i = 0; i < o.crops; i += 32) {
         const auto n = std::min<std::int64_t>(32, o.crops - i);
         sum += model
-                   ->bits_per_dim(held_out->x.narrow(0, i, n), held_out->y.narrow(0, i, n),
-                                  {.seed = std::uint64_t(i)})
+                   .bits_per_dim(held_out->x.narrow(0, i, n), held_out->y.narrow(0, i, n),
+                                 {.seed = std::uint64_t(i)})
                    .sum()
                    .item<double>();
       }
       return sum / o.crops;
     };
-  }
-  hooks.save = [&](cnf::io::CheckpointExtras extras) {
-    extras.metadata["program"] = "super_resolution";
-    extras.metadata["config"] = o.choice.config;
-    extras.metadata["model"] = o.choice.model;
-    extras.metadata["seed"] = std::to_string(o.training.seed);
-    extras.metadata["patch"] = std::to_string(o.patch);
-    extras.metadata["views"] = o.views ? "on" : "off";
-    extras.metadata["batch"] = std::to_string(o.training.batch);
-    if (!launch.name.empty()) extras.metadata["launch"] = launch.name;
-    model->save(checkpoint, std::move(extras));
-  };
-  cnf::training::train(model->module(), o.training, hooks, resumed, replicas);
-  fmt::print("checkpoint: {}\n", checkpoint.string());
+  trainer.train(trainee);
 }
 
 }  // namespace
@@ -141,8 +110,6 @@ void run(Options o, support::Replicas& replicas, const support::Launch& launch) 
 void add_train(CLI::App& app) {
   auto* c = app.add_subcommand("train", "train a model on a folder of photographs");
   auto o = std::make_shared<Options>();
-  c->add_option("--data", o->data, "folder tree of images")->required();
-  c->add_option("--out", o->out, "folder for checkpoint and log")->required();
   c->add_option("--validation", o->validation, "folder of held-out images; default: a part of --data");
   c->add_option("--held-out", o->held_out, "part of --data to hold out")
       ->check(CLI::Range(0.0, 0.5))
@@ -160,13 +127,7 @@ void add_train(CLI::App& app) {
   c->add_option("--steps", o->training.steps, "steps in all")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->training.seed, "of initial parameters, crops and noise")
-      ->check(support::seed())
-      ->capture_default_str();
-  support::add_skip_bad(*c, o->skip_bad);
-  support::add_training(*c, o->training, o->reversible, o->resume);
-  support::add_from(*c, o->from, {"--config", "--model"});
-  support::add_computing(*c, o->computing, /*may_try=*/true);
+  support::add_training(*c, *o, "folder tree of images", {"--config", "--model"});
   support::together(*c, o->computing, [o](support::Replicas& replicas, const support::Launch& launch) {
     run(*o, replicas, launch);
   });

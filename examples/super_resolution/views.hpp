@@ -15,7 +15,7 @@
 #include <array>
 #include <vector>
 
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 namespace super_resolution {
 

@@ -7,8 +7,12 @@
 
 #include <torch/nn/module.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "cnf/io/checkpoint.hpp"
 #include "cnf/libtorch.hpp"
@@ -22,8 +26,10 @@ class AnyModel {
   virtual torch::nn::Module& module() = 0;
   virtual cnf::Likelihood likelihood() const = 0;
   virtual void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras,
-                    std::optional<cnf::io::DType> dtype = {}) const = 0;
+                    std::optional<cnf::DType> dtype = {}) const = 0;
   virtual void load(const std::filesystem::path& path) = 0;
+  /// Name of the first layer whose output is not finite, or an empty text.
+  virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
 
   /// Also returns what the checkpoint holds beside the model, for a training to go on from.
   cnf::io::CheckpointExtras resume(const std::filesystem::path& path) {
@@ -48,6 +54,14 @@ inline cnf::Error of_another_program(const std::filesystem::path& checkpoint, co
                          : "the architecture " + cnf::io::architecture_of(checkpoint)));
 }
 
+/// A model that was made blank, with the parameters of a checkpoint, in evaluation mode.
+template <class Model>
+std::unique_ptr<Model> filled(std::unique_ptr<Model> model, const std::filesystem::path& checkpoint) {
+  model->load(checkpoint);
+  model->module().eval();
+  return model;
+}
+
 /// How to make a model of any spec.
 struct ModelOptions {
   std::uint64_t seed = 0;
@@ -70,7 +84,7 @@ class Holding : public Face {
   torch::nn::Module& module() override { return model_; }
   cnf::Likelihood likelihood() const override { return Spec::likelihood; }
   void save(const std::filesystem::path& path, cnf::io::CheckpointExtras extras,
-            std::optional<cnf::io::DType> dtype) const override {
+            std::optional<cnf::DType> dtype) const override {
     cnf::io::save_checkpoint(path, model_, std::move(extras), dtype);
   }
   void load(const std::filesystem::path& path) override { cnf::io::load_checkpoint(path, model_); }

@@ -28,7 +28,7 @@ void add_export(CLI::App& app, Open open) {
     std::erase_if(extras.metadata, [](const auto& entry) {
       return entry.first.starts_with("adam") || entry.first == "launch";
     });
-    model->save(o->output, std::move(extras), cnf::io::DType::bf16);
+    model->save(o->output, std::move(extras), cnf::DType::bf16);
     std::printf("%s: %ld parameters\n", o->output.c_str(), model->parameters());
   });
 }

@@ -14,14 +14,14 @@
 namespace support {
 
 /// Takes a few train steps in each, with models that are thrown away: make(placement) gives one, loss(model, pairs, noise)
-/// is what it minimises, batch(step, share) gives the samples. Says what it found. Of several processes the first decides.
-template <class Batch, class Make, class Loss>
+/// is what it minimises. Says what it found. Of several processes the first decides.
+template <class Make, class Loss>
 cnf::libtorch::Backend::Precision faster_precision(cnf::libtorch::Backend::Placement placement,
-                                                   cnf::training::StepOptions options, const Batch& batch,
-                                                   const Make& make, const Loss& loss, Replicas& replicas) {
-  const auto share = replicas.share_of(options.batch);
-  options.batch = share.count;
-  auto pairs = batch(0, share);
+                                                   cnf::training::StepOptions options,
+                                                   const cnf::training::Batches& batch, const Make& make,
+                                                   const Loss& loss, Replicas& replicas) {
+  auto pairs = batch(0, replicas, options.batch);
+  options.batch = long(pairs.y.size(0));
   pairs.for_each([&](at::Tensor& t) { t = t.to(placement.device); });
   using Clock = std::chrono::steady_clock;
   const auto seconds = [&](cnf::libtorch::Backend::Precision networks) {

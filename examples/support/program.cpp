@@ -8,12 +8,14 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <system_error>
 #include <utility>
 
 #include "cnf/core/error.hpp"
 #include "cnf/training/out_of_memory.hpp"
+#include "completion.hpp"
 
 namespace support {
 namespace {
@@ -23,8 +25,17 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 std::string work;  // what memory is needed for
 
+/// Colours are for people: not for files and pipes, nor for who asks for none (https://no-color.org).
+bool has_colours(int file) {
+  const char* const none = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return ::isatty(file) != 0 && (!none || !*none) && (!terminal || std::string(terminal) != "dumb");
+}
+
 int fail(const std::string& name, const std::string& message) {
-  std::fprintf(stderr, "%s: %s\n", name.c_str(), first_line(message).c_str());
+  const bool red = has_colours(STDERR_FILENO);
+  std::fprintf(stderr, "%s%s:%s %s\n", red ? "\033[1;31m" : "", name.c_str(), red ? "\033[0m" : "",
+               first_line(message).c_str());
   return 2;
 }
 
@@ -95,7 +106,10 @@ int run_program(const std::string& name, int argc, char** argv,
     CLI::App app;
     app.name(name);
     app.require_subcommand(1);
+    app.set_help_all_flag("--help-all", "print the help of all commands");
+    app.footer("Exit status: 0; 2 after a bad command line, bad input or a full disk; 130 after Ctrl-C.");
     add_commands(app);
+    add_completion(app);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

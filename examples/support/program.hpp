@@ -3,8 +3,8 @@
 //   int main(int argc, char** argv) { return support::run_program("super_resolution", argc, argv,
 //   add_commands); }
 //
-// Exit status: 0, 2 after a bad command line, bad input or a full disk (one line on stderr), 130 after
-// Ctrl-C.
+// Exit status: 0, 2 after a bad command line, bad input or a full disk (one line on stderr, whose beginning is red on a
+// terminal), 130 after Ctrl-C.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -33,7 +33,7 @@ void together(CLI::App& command, Computing& computing, std::function<void(Replic
 /// Every process's value, in the order of ranks.
 std::vector<nlohmann::json> gathered(Replicas& replicas, const nlohmann::json& mine);
 
-/// Refuses processes that see other files than the first one does.
+/// Refuses processes that see other files than the first one does; empty paths are none.
 void expect_same_files(Replicas& replicas, const std::string& what,
                        const std::vector<std::filesystem::path>& files);
 

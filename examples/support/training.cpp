@@ -1,16 +1,22 @@
 #include "training.hpp"
 
-#include "computing.hpp"
 #include "program.hpp"
+#include "usable.hpp"
 
 namespace support {
 
-void add_training(CLI::App& command, cnf::training::TrainingOptions& options, bool& reversible,
-                  bool& resume) {
+void add_training(CLI::App& command, Training& t, const std::string& data,
+                  const std::vector<std::string>& chosen) {
+  auto& options = t.training;
+  command.add_option("--data", t.data, data)->required();
+  command.add_option("--out", t.out, "folder for checkpoint and log")->required();
+  command.add_option("--seed", options.seed, "of initial parameters, crops and noise")
+      ->check(seed())
+      ->capture_default_str();
   command.add_option("--batch", options.batch, "images in a step")->check(positive())->capture_default_str();
   add_micro_batch(command, options.micro_batch);
   command.add_flag(
-      "--reversible", reversible,
+      "--reversible", t.reversible,
       "rebuild activations in the backward pass instead of storing them: memory that does not grow "
       "with depth, for about a third more time");
   command.add_option("--time-limit", options.time_limit, "seconds in all; 0 for none")
@@ -28,15 +34,14 @@ void add_training(CLI::App& command, cnf::training::TrainingOptions& options, bo
       ->check(positive())
       ->capture_default_str();
   command.add_flag("--no-graph{false}", options.graph, "on CUDA: op by op, not as one captured graph");
-  command.add_flag("--resume", resume, "go on from the checkpoint in --out");
-}
-
-void add_from(CLI::App& command, std::filesystem::path& from, const std::vector<std::string>& chosen) {
-  auto* option = command.add_option(
-      "--from", from,
+  command.add_flag("--resume", t.resume, "go on from the checkpoint in --out");
+  auto* from = command.add_option(
+      "--from", t.from,
       "begin with the weights of this model, such as the one in the box, not with random ones");
-  for (const auto& name : chosen) option->excludes(name);
-  option->excludes("--resume");
+  for (const auto& name : chosen) from->excludes(name);
+  from->excludes("--resume");
+  add_skip_bad(command, t.skip_bad);
+  add_computing(command, t.computing, /*may_try=*/true);
 }
 
 }  // namespace support

@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "cnf/core/error.hpp"
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 namespace vessel_segmentation {
 namespace {

@@ -7,17 +7,15 @@
 #include <nlohmann/json.hpp>
 
 #include "augment.hpp"
-#include "cnf/io/atomic_file.hpp"
 #include "cnf/metrics/components.hpp"
 #include "cnf/metrics/precision_recall.hpp"
 #include "cnf/metrics/reliability.hpp"
 #include "commands.hpp"
 #include "model.hpp"
-#include "support/computing.hpp"
+#include "support/evaluation.hpp"
 #include "support/picture.hpp"
 #include "support/plot.hpp"
 #include "support/program.hpp"
-#include "support/together.hpp"
 #include "support/usable.hpp"
 
 namespace vessel_segmentation {
@@ -30,14 +28,10 @@ constexpr int panel_images = 3, panel_samples = 3;  // rows of the picture, and 
 constexpr int panel_size = 230, panel_crop = 115;   // pixels of a cell, and of the part shown twice enlarged
 constexpr double canvas_of_the_paper = 1024.0 * 1024;  // pixels
 
-struct Options {
-  std::filesystem::path checkpoint, baseline, data, json, pictures;
+struct Options : support::Evaluation {
   std::string layout = "plain", patients;
-  support::Computing computing;
   long samples = 100;
   int iw_draws = 16;
-  std::uint64_t seed = 1;
-  bool skip_bad = false;
 };
 
 /// What one model did on all images.
@@ -292,11 +286,8 @@ void add_panels(std::vector<std::vector<support::Cell>>& rows, const Fundus& ima
 }
 
 void run(const Options& o, support::Replicas& replicas) {
-  if (!o.json.empty() && replicas.is_first()) cnf::io::expect_writable(o.json);
-  if (!o.pictures.empty()) {
-    support::require_gnuplot();
-    support::expect_folder(o.pictures);
-  }
+  support::expect_outputs(o, replicas);
+  if (!o.pictures.empty()) support::require_gnuplot();
   const auto placement = support::place(o.computing);
   const auto device = placement.device;
   const double scale = resolution_of(o.checkpoint).scale;
@@ -314,17 +305,12 @@ void run(const Options& o, support::Replicas& replicas) {
   if (!any_vessel)
     throw cnf::Error("expected a vessel in one label at least of " + o.data.string() + ", got none");
   for (const auto& note : notes) fmt::print("{}\n", note);
-  std::vector<std::filesystem::path> seen{o.checkpoint};
-  if (!o.baseline.empty()) seen.push_back(o.baseline);
-  for (const auto& f : files)
-    for (const auto& path : {f.image, f.label, f.field_of_view, f.second})
-      if (!path.empty()) seen.push_back(path);
-  support::expect_same_files(replicas, "models and data", seen);
-  if (!o.pictures.empty() && replicas.is_first()) std::filesystem::create_directories(o.pictures);
+  std::vector<std::filesystem::path> seen;
+  for (const auto& f : files) seen.insert(seen.end(), {f.image, f.label, f.field_of_view, f.second});
+  support::begin(o, replicas, seen);
   std::vector<std::unique_ptr<AnyModel>> models;
   std::vector<Report> reports;
-  for (const auto& file : {o.checkpoint, o.baseline}) {
-    if (file.empty()) continue;
+  for (const auto& file : o.checkpoints()) {
     models.push_back(open_model(file, placement));
     reports.push_back({.name = choice_of(file).model,
                        .likelihood = to_string(models.back()->likelihood()),
@@ -361,20 +347,19 @@ void run(const Options& o, support::Replicas& replicas) {
       "\n{} images at scale {:g}; {} samples; F, precision and recall inside the field of view, images "
       "pooled; specks: vessel pixels in connected parts of fewer than 10\n",
       files.size(), scale, o.samples);
-  if (!o.json.empty()) {
-    auto json = to_json(reports[0]);
-    json["scale"] = scale;
-    json["seed"] = o.seed;
-    json["iw_draws"] = o.iw_draws;
-    json["grader_speck_share"] = graders.first.share();
-    if (human) {
-      json["human_precision"] = human->precision();
-      json["human_recall"] = human->recall();
-      json["human_f"] = human->f();
-    }
-    if (reports.size() > 1) json["baseline"] = to_json(reports[1]);
-    cnf::io::write_file(o.json, json.dump(2) + "\n");
+  std::vector<nlohmann::ordered_json> all;
+  for (const auto& report : reports) all.push_back(to_json(report));
+  auto& json = all[0];
+  json["scale"] = scale;
+  json["seed"] = o.seed;
+  json["iw_draws"] = o.iw_draws;
+  json["grader_speck_share"] = graders.first.share();
+  if (human) {
+    json["human_precision"] = human->precision();
+    json["human_recall"] = human->recall();
+    json["human_f"] = human->f();
   }
+  support::write_reports(o, all);
   if (!o.pictures.empty()) {
     write_plots(o.pictures, reports, human);
     write_image(o.pictures / "panels.png", support::picture_grid(rows, {.cell_size = panel_size}));
@@ -387,9 +372,6 @@ void run(const Options& o, support::Replicas& replicas) {
 void add_evaluate(CLI::App& app) {
   auto* c = app.add_subcommand("evaluate", "F, bits and calibration of a checkpoint on a data set");
   auto o = std::make_shared<Options>();
-  c->add_option("--checkpoint", o->checkpoint, "model.safetensors of a training")->required();
-  c->add_option("--baseline", o->baseline, "a second checkpoint to put beside it");
-  c->add_option("--data", o->data, "folder of the data set")->required();
   c->add_option("--layout", o->layout, "how the folder is arranged: plain, drive or chase")
       ->check(CLI::IsMember({"plain", "drive", "chase"}))
       ->capture_default_str();
@@ -400,12 +382,8 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--iw-draws", o->iw_draws, "draws of the importance-weighted estimate of the bits; 1: none")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->seed, "of samples and noise")->check(support::seed())->capture_default_str();
-  support::add_skip_bad(*c, o->skip_bad);
-  c->add_option("--json", o->json, "file for the numbers");
-  c->add_option("--pictures", o->pictures,
-                "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");
-  support::add_computing(*c, o->computing);
+  support::add_evaluation(*c, *o, "folder of the data set",
+                          "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");
   support::together(*c, o->computing, [o](support::Replicas& replicas, const auto&) { run(*o, replicas); });
 }
 

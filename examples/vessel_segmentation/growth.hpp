@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 namespace vessel_segmentation::synthesis {
 

@@ -37,8 +37,6 @@ class AnyModel : public support::AnyModel {
   /// Calls take(i, mask) for samples 0 .. count - 1; the features of x are computed once for all.
   virtual void sample(const at::Tensor& x, long count, const cnf::SampleOptions& options,
                       const std::function<void(long, const at::Tensor&)>& take) const = 0;
-  /// Name of the first layer whose output is not finite, or an empty text.
-  virtual std::string first_nonfinite(const at::Tensor& x, const at::Tensor& y, std::uint64_t seed) const = 0;
 };
 
 std::unique_ptr<AnyModel> make_model(const Choice& choice, const support::ModelOptions& options);

@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "cnf/core/error.hpp"
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 #include "commands.hpp"
 #include "growth.hpp"
 #include "support/program.hpp"

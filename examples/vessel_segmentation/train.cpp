@@ -10,8 +10,6 @@
 #include "augment.hpp"
 #include "commands.hpp"
 #include "model.hpp"
-#include "support/computing.hpp"
-#include "support/precision.hpp"
 #include "support/program.hpp"
 #include "support/together.hpp"
 #include "support/training.hpp"
@@ -20,16 +18,12 @@
 namespace vessel_segmentation {
 namespace {
 
-struct Options {
-  std::filesystem::path data, out, from;
+struct Options : support::Training {
   std::string layout = "plain", patients;
-  support::Computing computing;
   Choice choice;
   AugmentOptions augment;
   double scale = 1, val_fraction = 0.1;
   std::int64_t epochs = 2000;
-  bool reversible = false, resume = false, skip_bad = false;
-  cnf::training::TrainingOptions training;
 };
 
 std::vector<Prepared> prepared(const std::vector<FundusFiles>& files, std::map<std::string, Fundus>& read,
@@ -48,10 +42,7 @@ void run(Options o, support::Replicas& replicas, const support::Launch& launch) 
   if (!o.from.empty()) o.choice = choice_of(o.from);
   std::vector<std::string> notes;
   auto found = of_patients(find_fundus(o.data, o.layout, Part::train, &notes), o.patients);
-  if (launch.continues(o.out / "model.safetensors")) o.resume = true;
-  const auto folder = cnf::training::prepare_folder(o.out, o.resume, replicas.is_first());
-  const auto& checkpoint = folder.checkpoint;
-  auto placement = support::place(o.computing, /*one_size=*/o.augment.crop > 0);
+  const support::Trainer trainer(o, replicas, launch, /*one_size=*/o.augment.crop > 0);
   std::map<std::string, Fundus> read;
   std::mutex reading;
   const auto files = support::usable(
@@ -63,9 +54,7 @@ void run(Options o, support::Replicas& replicas, const support::Launch& launch) 
       },
       o.skip_bad);
   std::vector<std::filesystem::path> seen;
-  for (const auto& f : files)
-    for (const auto& path : {f.image, f.label, f.field_of_view})
-      if (!path.empty()) seen.push_back(path);
+  for (const auto& f : files) seen.insert(seen.end(), {f.image, f.label, f.field_of_view});
   support::expect_same_files(replicas, "data", seen);
   const auto split = split_by_patient(files, o.val_fraction);
   const auto train = prepared(split.train, read, notes), held_out = prepared(split.validation, read, notes);
@@ -78,68 +67,41 @@ void run(Options o, support::Replicas& replicas, const support::Launch& launch) 
     across += double(pixels_across(is_told ? fundus.field_of_view : field_of_view_of(fundus.image))) /
               double(train.size());
   }
-  const auto device = placement.device;
-  const auto batch = [&](std::int64_t step, const cnf::distributed::Share& share) {
-    const auto views = random_views(train, int(share.of), o.augment, o.training.seed, step, int(share.first),
-                                    int(share.count));
-    return cnf::training::Pairs{views.x, views.y};
-  };
-  const auto make = [&](const cnf::libtorch::Backend::Placement& p) {
-    return make_model(o.choice, {.seed = o.training.seed, .placement = p, .reversible = o.reversible});
-  };
-  const auto loss = [](AnyModel& model, const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
-    return model.loss(images.x, images.y, noise);
-  };
-  if (o.computing.precision == "auto")
-    placement.networks =
-        support::faster_precision(placement, step_options(o.training), batch, make, loss, replicas);
-
-  auto model = make(placement);
-  cnf::io::CheckpointExtras resumed;
-  if (o.resume && replicas.is_first()) resumed = model->resume(checkpoint);
-  if (!o.resume && !o.from.empty()) model->load(o.from);
-  fmt::print("{} with extractor {}: {:.2f} M parameters; {} images to train, {} held out, about {}x{}\n",
-             o.choice.model, o.choice.extractor, double(model->parameters()) / 1e6, train.size(),
-             held_out.size(), train[0].fundus.image.width, train[0].fundus.image.height);
-
-  o.training.folder = o.out;
-  o.training.networks = placement.networks;
+  const auto device = trainer.device();
   o.training.steps = o.epochs * ((std::int64_t(train.size()) + o.training.batch - 1) / o.training.batch);
-  cnf::training::TrainingHooks hooks;
-  hooks.batch = batch;
-  hooks.loss = [&](const cnf::training::Pairs& images, const cnf::NoiseOptions& noise) {
-    return loss(*model, images, noise);
-  };
-  hooks.diagnose = [&](const cnf::training::Pairs& images, std::uint64_t seed) {
-    return model->first_nonfinite(images.x, images.y, seed);
-  };
+  support::Trainee<AnyModel> trainee{
+      .title = fmt::format("{} with extractor {}: {} images to train, {} held out, about {}x{}",
+                           o.choice.model, o.choice.extractor, train.size(), held_out.size(),
+                           train[0].fundus.image.width, train[0].fundus.image.height),
+      .batch =
+          [&](std::int64_t step, const cnf::distributed::Share& share) {
+            const auto views = random_views(train, int(share.of), o.augment, o.training.seed, step,
+                                            int(share.first), int(share.count));
+            return cnf::training::Pairs{views.x, views.y};
+          },
+      .make = [&](const support::ModelOptions& options) { return make_model(o.choice, options); },
+      .loss = [](const AnyModel& model, const cnf::training::Pairs& images,
+                 const cnf::NoiseOptions& noise) { return model.loss(images.x, images.y, noise); },
+      .metadata = {{"program", "vessel_segmentation"},
+                   {"config", o.choice.config},
+                   {"model", o.choice.model},
+                   {"extractor", o.choice.extractor},
+                   {"scale", fmt::format("{}", o.scale)},
+                   {"field_of_view", fmt::format("{:.1f}", across)}}};
   if (!held_out.empty())
-    hooks.validate = [&] {
+    trainee.validate = [&](const AnyModel& model) {
       double bits = 0, pixels = 0;
       for (const auto& image : held_out) {
         const auto y = to_target(image.fundus.label).to(device);
         bits += model
-                    ->bits(to_input(image.fundus.image, image.fundus.field_of_view).to(device), y,
-                           {.seed = o.training.seed})
+                    .bits(to_input(image.fundus.image, image.fundus.field_of_view).to(device), y,
+                          {.seed = o.training.seed})
                     .per_image.item<double>();
         pixels += double(y.numel());
       }
       return bits / pixels;
     };
-  hooks.save = [&](cnf::io::CheckpointExtras extras) {
-    extras.metadata["program"] = "vessel_segmentation";
-    extras.metadata["config"] = o.choice.config;
-    extras.metadata["model"] = o.choice.model;
-    extras.metadata["extractor"] = o.choice.extractor;
-    extras.metadata["scale"] = fmt::format("{}", o.scale);
-    extras.metadata["field_of_view"] = fmt::format("{:.1f}", across);
-    extras.metadata["seed"] = std::to_string(o.training.seed);
-    extras.metadata["batch"] = std::to_string(o.training.batch);
-    if (!launch.name.empty()) extras.metadata["launch"] = launch.name;
-    model->save(checkpoint, std::move(extras));
-  };
-  cnf::training::train(model->module(), o.training, hooks, resumed, replicas);
-  fmt::print("checkpoint: {}\n", checkpoint.string());
+  trainer.train(trainee);
 }
 
 }  // namespace
@@ -148,12 +110,10 @@ void add_train(CLI::App& app) {
   auto* c = app.add_subcommand("train", "train a model on photographs with marked vessels");
   auto o = std::make_shared<Options>();
   o->training.batch = 2;
-  c->add_option("--data", o->data, "folder of the data set")->required();
   c->add_option("--layout", o->layout, "how the folder is arranged: plain, drive or chase")
       ->check(CLI::IsMember({"plain", "drive", "chase"}))
       ->capture_default_str();
   c->add_option("--patients", o->patients, "whose images to use, as 1-8 or 9,10; default: all");
-  c->add_option("--out", o->out, "folder for checkpoint and log")->required();
   c->add_option("--val-fraction", o->val_fraction, "part of the patients to hold out")
       ->check(CLI::Range(0.0, 0.5))
       ->capture_default_str();
@@ -182,13 +142,7 @@ void add_train(CLI::App& app) {
   c->add_option("--epochs", o->epochs, "how often every image is used")
       ->check(support::positive())
       ->capture_default_str();
-  c->add_option("--seed", o->training.seed, "of initial parameters, views and noise")
-      ->check(support::seed())
-      ->capture_default_str();
-  support::add_skip_bad(*c, o->skip_bad);
-  support::add_training(*c, o->training, o->reversible, o->resume);
-  support::add_from(*c, o->from, {"--config", "--model", "--extractor"});
-  support::add_computing(*c, o->computing, /*may_try=*/true);
+  support::add_training(*c, *o, "folder of the data set", {"--config", "--model", "--extractor"});
   support::together(*c, o->computing, [o](support::Replicas& replicas, const support::Launch& launch) {
     run(*o, replicas, launch);
   });

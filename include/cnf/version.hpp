@@ -1,4 +1,5 @@
 // The version of the library; checkpoints record it.
 #pragma once
 
-#define CNF_VERSION "0.1.0"
+/// Major, minor, patch.
+#define CNF_VERSION "0.2.0"

@@ -16,8 +16,8 @@ void check_same(int channels, int factor, int levels) {
   CAPTURE(describe<Spec>());
   libtorch::Model<Spec> host({.seed = 1, .placement = {.dtype = at::kDouble}});
   libtorch::Model<Spec> there({.seed = 1, .placement = {.dtype = at::kDouble, .device = Place::device()}});
-  models::make_ready(host, 0.02);  // well-conditioned: both ways round differently
-  models::make_ready(there, 0.02);
+  cnf::testing::make_ready(host, 0.02);  // well-conditioned: both ways round differently
+  cnf::testing::make_ready(there, 0.02);
   const at::NoGradGuard no_grad;
   // odd sizes are padded; the input is that much smaller than the target
   const auto y = models::uniform_integers({2, channels, 12, 20}, 3, levels);
@@ -65,22 +65,22 @@ TEST_CASE("what one device saves, the other loads") {
   const TemporaryFolder folder;
   using Model = libtorch::Model<models::Sr>;
   Model there({.seed = 1, .placement = {.device = Place::device()}});
-  models::make_ready(there);
+  cnf::testing::make_ready(there);
   io::save_checkpoint(folder / "there", there);
   Model here({.blank = true});
   io::load_checkpoint(folder / "there", here);
-  CHECK(models::numbers_of(here) == models::numbers_of(there));
-  models::make_ready(here, 0.2, 5);
+  CHECK(cnf::testing::numbers_of(here) == cnf::testing::numbers_of(there));
+  cnf::testing::make_ready(here, 0.2, 5);
   io::save_checkpoint(folder / "here", here);
   io::load_checkpoint(folder / "here", there);
-  CHECK(models::numbers_of(here) == models::numbers_of(there));
+  CHECK(cnf::testing::numbers_of(here) == cnf::testing::numbers_of(there));
 }
 
 TEST_CASE("a target outside the alphabet is refused on the CPU, and NaN where a check would wait") {
   const Place place;
   if (!place.is_gpu()) return;
   libtorch::Model<models::Sr> model({.seed = 1, .placement = {.device = at::kCUDA}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const at::NoGradGuard no_grad;
   auto y = models::uniform_integers({2, 3, 8, 8}, 1);
   y[1][0][0][0] = 256;

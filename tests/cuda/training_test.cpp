@@ -112,7 +112,7 @@ TEST_CASE(
   const auto gradients = [](at::ScalarType type, bool reversible) {
     libtorch::Model<models::Sr> model(
         {.seed = 1, .reversible = reversible, .placement = {.dtype = type, .device = Place::device()}});
-    models::make_ready(model, 0.05);
+    cnf::testing::make_ready(model, 0.05);
     const auto pairs = batch(1, type);
     model.given(pairs.x).bits_per_dim(pairs.y.to(type), {.seed = 1}).values.mean().backward();
     std::vector<at::Tensor> all;

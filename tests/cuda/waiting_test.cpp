@@ -37,7 +37,7 @@ template <class Spec>
 void check_never_waits(int channels, int factor, int levels) {
   CAPTURE(describe<Spec>());
   libtorch::Model<Spec> model({.seed = 1, .placement = {.device = at::kCUDA}});
-  models::make_ready(model, 0.02);
+  cnf::testing::make_ready(model, 0.02);
   const auto y = models::uniform_integers({2, channels, 16, 16}, 3, levels).to(at::kCUDA, at::kFloat);
   const auto x =
       random_tensor({2, Spec::input::channels, 16 / factor, 16 / factor}, 4, 0.3).to(at::kCUDA, at::kFloat);

@@ -44,7 +44,7 @@ TEST_CASE("gradients are summed, most of them before the backward pass ends") {
     CAPTURE(reversible);
     libtorch::Model<models::Sr> model(
         {.seed = 1, .reversible = reversible, .placement = {.dtype = at::kDouble}});
-    models::make_ready(model);
+    cnf::testing::make_ready(model);
     model.train();
     const auto parameters = model.parameters();
     const auto backward = [&] { model.given(x).bits_per_dim(y, {.seed = 1}).values.mean().backward(); };

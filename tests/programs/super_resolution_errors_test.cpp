@@ -222,7 +222,7 @@ TEST_CASE("checkpoints that cannot be used are named, with what is wrong") {
   halve(trained().cnf, folder / "half" / "model.safetensors");
   folder_with(folder / "text", "model.safetensors", "To be a checkpoint, or not to be one.\n");
   write("foreign", {.metadata = {{"format", "pt"}},
-                    .tensors = {{"conv.weight", {cnf::io::DType::f32, {1}, std::vector<std::byte>(4)}}}});
+                    .tensors = {{"conv.weight", {cnf::DType::f32, {1}, std::vector<std::byte>(4)}}}});
   auto file = good;
   file.metadata["architecture"] = "ConditionalFlow<of another program>";
   write("other", file);

@@ -457,7 +457,7 @@ TEST_CASE("an exported model is small, and samples as the one that it was") {
   for (const auto& [name, tensor] : file.tensors) {
     CAPTURE(name);
     CHECK(!contains(name, ":"));
-    CHECK(tensor.dtype == cnf::io::DType::bf16);
+    CHECK(tensor.dtype == cnf::DType::bf16);
   }
   CHECK(file.metadata.at("step") == "20");
   CHECK(!file.metadata.contains("adam_step"));

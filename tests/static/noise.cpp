@@ -1,5 +1,5 @@
 // Philox4x32-10 against the known answers of Random123 (Salmon et al., 2011), and what keys are for.
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 namespace {
 

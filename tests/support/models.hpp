@@ -1,11 +1,8 @@
-// Small models of every kind, and the ways in which tests change and compare their parameters.
+// Small models of every kind.
 #pragma once
 
-#include <map>
-#include <string>
-
 #include "cnf/libtorch.hpp"
-#include "cnf/testing/perturb.hpp"
+#include "cnf/testing/models.hpp"
 
 namespace models {
 
@@ -28,31 +25,6 @@ using Vector = cnf::ConditionalFlow<
     cnf::Sequential<
         cnf::Repeat<K, cnf::Sequential<cnf::ActNorm, cnf::InvConv1x1, cnf::AffineCoupling<cnf::Mlp<Hidden>>>>,
         cnf::BasicPrior<cnf::Projection<1>>>>;
-
-/// Ready for evaluation without a training batch: parameters moved from their initial values, every ActNorm
-/// initialised.
-template <class Model>
-void make_ready(Model& model, double scale = 0.1, std::uint64_t seed = 1) {
-  cnf::testing::perturb<cnf::libtorch::Backend>(model, seed, scale);
-  cnf::testing::mark_initialised<cnf::libtorch::Backend>(model);
-  model.eval();
-}
-
-template <class B, class Spec>
-std::map<std::string, std::vector<double>> numbers_of(const cnf::Model<Spec, B>& model) {
-  std::map<std::string, std::vector<double>> all;
-  B::for_each_parameter(
-      model, [&](const std::string& name, const typename B::Parameter& p) { all[name] = B::to_host(p); });
-  return all;
-}
-
-/// Gives `to` the parameters of `from`, which may live on another backend; throws where a name is missing.
-template <class FromSpec, class From, class ToSpec, class To>
-void copy_parameters(const cnf::Model<FromSpec, From>& from, const cnf::Model<ToSpec, To>& to) {
-  const auto all = numbers_of(from);
-  To::for_each_parameter(
-      to, [&](const std::string& name, const typename To::Parameter& p) { To::assign(p, all.at(name)); });
-}
 
 /// iid uniform integers 0 .. levels - 1, in double.
 inline at::Tensor uniform_integers(at::IntArrayRef sizes, std::uint64_t seed, int levels = 256) {

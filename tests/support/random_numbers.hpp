@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 template <class T = double>
 std::vector<T> random_numbers(long count, std::uint64_t seed) {

@@ -14,9 +14,12 @@ namespace cnf {
 
 template <class Flow, class B, class In, class F>
 struct Conditioned {
+  /// What the networks of the flow share.
   std::shared_ptr<Conditions<B>> conditions = std::make_shared<Conditions<B>>();
+  /// The layers.
   bound_t<Flow, B, In, F> flow;
 
+  /// The flow, bound under the scope.
   explicit Conditioned(Scope<B> scope) : flow(scope.sharing(conditions)) {}
 
   Maps<B, F> prepare(Maps<B, F> maps) const {

@@ -16,7 +16,7 @@
 
 #include "cnf/core/conditions.hpp"
 #include "cnf/core/error.hpp"
-#include "cnf/core/features.hpp"
+#include "cnf/shape/features.hpp"
 
 namespace cnf {
 
@@ -26,6 +26,7 @@ struct Batch {
   using shape = S;
 
   Batch() = default;
+  /// Error where its sizes are not those of the shape.
   explicit Batch(typename B::Tensor tensor) : data(std::move(tensor)) {
     if (B::channels(data) != S::channels || !may_be(S::height, B::height(data)) ||
         !may_be(S::width, B::width(data)))
@@ -43,10 +44,12 @@ struct Batch {
 /// A feature map as a network sees it, and what was computed from it beforehand.
 template <class B, class S>
 struct SeenMap : Batch<B, S> {
+  /// What was computed once for the map.
   const Prepared<B>* prepared = nullptr;
   int index = 0;  // which of the maps it is
 
   SeenMap() = default;
+  /// A map, and which of the prepared ones it is.
   SeenMap(Batch<B, S> map, const Prepared<B>* from_map = nullptr, int which = 0)
       : Batch<B, S>(std::move(map)), prepared(from_map), index(which) {}
 
@@ -95,6 +98,7 @@ Maps<B, join_t<L0, L1>> joined(Maps<B, L0> a, Maps<B, L1> b) {
   return all;
 }
 
+/// The part of a list of maps.
 template <class List, int First, class B, class All>
 Maps<B, List> stretch(Maps<B, All>&& all) {
   Maps<B, List> some;

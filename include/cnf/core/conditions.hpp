@@ -32,14 +32,18 @@ class Conditions {
     bool operator==(const Kind&) const = default;
   };
 
+  /// Convolutions of one map that are one.
   struct Group {
     Kind kind;
+    /// One of each a network.
     std::vector<typename B::Parameter> weights, biases;
   };
 
   /// Where a network finds its share; of no network when `group` is negative.
   struct Slot {
+    /// Which group.
     int group = -1;
+    /// Which convolution of the group.
     int place = 0;
   };
 
@@ -52,6 +56,7 @@ class Conditions {
     return {int(g), int(groups_[g].weights.size()) - 1};
   }
 
+  /// One for each map, precision and padding.
   const std::vector<Group>& groups() const { return groups_; }
 
  private:

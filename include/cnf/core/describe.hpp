@@ -27,11 +27,14 @@ std::string shapes_text(List<S...>) {
   return text;
 }
 
+/// A row of the table of layers.
 struct LayerRow {
   std::string path;
+  /// As it describes itself.
   std::string layer;
   std::string input;
   std::string output;
+  /// How often it stands there.
   long repeats = 1;
   long parameters = 0;
   long multiply_adds = 0;

@@ -18,14 +18,17 @@ struct Nothing {};
 template <class First, class Second>
 struct Pair {
   using first = First;
+  /// The second input.
   using second = Second;
 };
 
 struct NoInput {};
 
+/// The values of a Pair.
 template <class First, class Second>
 struct PairOf {
   First first;
+  /// Of the second input.
   Second second;
 };
 
@@ -81,6 +84,7 @@ struct resolve_input<Pair<First, Second>, Height, Width> {
 /// What `given` takes, and what an extractor gets.
 template <class B, class Input>
 using input_tensors_t = typename detail::input<B, Input>::tensors;
+/// The values of an input on a backend.
 template <class B, class Input>
 using input_t = typename detail::input<B, Input>::batches;
 
@@ -128,6 +132,7 @@ std::string input_text() {
 
 /// Pixels of a target, as the run knows them.
 struct Extents {
+  /// Pixels.
   long height = 1, width = 1;
 };
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <type_traits>
 
-#include "cnf/core/features.hpp"
+#include "cnf/shape/features.hpp"
 
 namespace cnf::detail {
 

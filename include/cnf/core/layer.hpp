@@ -40,9 +40,9 @@
 
 #include "cnf/core/batch.hpp"
 #include "cnf/core/diagnostics.hpp"
-#include "cnf/core/initial.hpp"
 #include "cnf/core/scope.hpp"
 #include "cnf/core/tiles.hpp"
+#include "cnf/noise/initial.hpp"
 
 namespace cnf {
 
@@ -88,6 +88,7 @@ struct checked : check_layer_accepts_input<0, Flow, In, F> {
 template <class Flow, class In, class F = Features<>>
 using checked_t = typename detail::checked<Flow, In, F>::on;
 
+/// The shape that a flow gives.
 template <class Flow, class In, class F = Features<>>
 using output_t = typename checked_t<Flow, In, F>::output;
 
@@ -101,6 +102,7 @@ inline constexpr bool volume_preserving = checked_t<Flow, In, F>::volume_preserv
 /// Number of parameters, and multiply-adds for one sample of fixed shape.
 template <class Flow, class In, class F = Features<>>
 inline constexpr long parameter_count = checked_t<Flow, In, F>::parameters;
+/// The second of these.
 template <class Flow, class In, class F = Features<>>
 inline constexpr long multiply_adds = checked_t<Flow, In, F>::multiply_adds;
 
@@ -120,9 +122,12 @@ struct NoLogDet {
 /// What `forward` returns.
 template <class B, class Spec, class In, class F>
 struct Forward {
+  /// The shape rules.
   using on = typename Spec::template On<In, F>;
+  /// The output.
   Batch<B, typename on::output> y;
   std::conditional_t<on::volume_preserving, NoLogDet, typename B::PerSample> log_det{};
+  /// What splits emitted.
   Maps<B, typename on::latents> latents{};
 };
 
@@ -155,8 +160,11 @@ using bound_t = typename detail::bound<Spec, B, In, F>::type;
 
 /// Sees what every layer of a flow returns, for diagnosis; this one looks at nothing and costs nothing.
 struct NoWatch {
+  /// Of a part of the flow.
   NoWatch inside(int) const { return {}; }
+  /// Of a part with a name.
   NoWatch named(const char*) const { return {}; }
+  /// Told of every layer's result.
   template <class Spec, class Result>
   void saw(const Result&) const {}
 };

@@ -19,30 +19,35 @@
 #include <vector>
 
 #include "cnf/core/conditions.hpp"
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 namespace cnf {
 
 template <class B>
 class Scope {
  public:
+  /// Of a whole model.
   Scope(typename B::Module& module, std::uint64_t seed, typename B::Precision networks = {})
       : module_(&module), seed_(seed), networks_(networks) {}
 
+  /// Of a part.
   Scope child(const std::string& name) const {
     Scope part = *this;
     part.module_ = &B::child(*module_, name);
     part.path_ = path_.empty() ? name : path_ + "." + name;
     return part;
   }
+  /// Of a numbered part.
   Scope child(int index) const { return child(std::to_string(index)); }
 
+  /// Registers one that is trained.
   template <class Initial>
   typename B::Parameter parameter(const std::string& name, const std::vector<long>& sizes,
                                   const Initial& initial) const {
     return B::add_parameter(*module_, name, sizes, start(name, sizes, initial), true);
   }
 
+  /// Registers one that is saved, but not trained.
   template <class Initial>
   typename B::Parameter buffer(const std::string& name, const std::vector<long>& sizes,
                                const Initial& initial) const {
@@ -74,6 +79,7 @@ class Scope {
     return part;
   }
 
+  /// Whether activations are rebuilt in the backward pass.
   bool is_rebuilt() const { return rebuilt_; }
 
   /// The scope of parameters that are all 0, for a checkpoint to fill: no random number is drawn.

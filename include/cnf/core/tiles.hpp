@@ -19,6 +19,7 @@ inline constexpr int unbounded = -1;
 
 /// The radius of two networks one after the other, and of two side by side.
 constexpr int radius_after(int a, int b) { return a == unbounded || b == unbounded ? unbounded : a + b; }
+/// Of two side by side.
 constexpr int radius_beside(int a, int b) {
   return a == unbounded || b == unbounded ? unbounded : std::max(a, b);
 }
@@ -52,6 +53,7 @@ consteval bool runs_in_tiles() {
 
 /// A part of an image, in pixels.
 struct Window {
+  /// Pixels.
   long top = 0, left = 0, height = 0, width = 0;
 
   /// The same place in an image that is to / from times as large.
@@ -78,12 +80,14 @@ void for_each_tile(long height, long width, long side, long halo, const Visit& v
 /// times the tile's pixels). What it throws ends the work.
 class TileWatch {
  public:
+  /// told(multiply_adds) is called after each tile.
   explicit TileWatch(std::function<void(double multiply_adds)> told)
       : before_(std::exchange(told_, std::move(told))) {}
   TileWatch(const TileWatch&) = delete;
   TileWatch& operator=(const TileWatch&) = delete;
   ~TileWatch() { told_ = std::move(before_); }
 
+  /// Tells the one that lives in this thread.
   static void tell(double multiply_adds) {
     if (told_) told_(multiply_adds);
   }

@@ -36,6 +36,7 @@ struct Bernoulli {
 template <int W1 = 90, int W0 = 10>
 struct WeightedBernoulli {
   static_assert(W1 > 0 && W0 > 0, "cnf: WeightedBernoulli<W1, W0> needs positive weights, in percent");
+  /// The weights of ones and zeros.
   static constexpr double w1 = W1 / 100.0, w0 = W0 / 100.0;
 
   static std::string describe() {

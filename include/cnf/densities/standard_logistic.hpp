@@ -4,6 +4,7 @@
 
 namespace cnf {
 
+/// log density, nats per sample.
 template <class B>
 typename B::PerSample standard_logistic_log_density(const typename B::Tensor& e) {
   return -B::sum(B::softplus(e) + B::softplus(-e));

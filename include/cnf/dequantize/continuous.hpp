@@ -7,13 +7,15 @@
 #pragma once
 
 #include "cnf/core/layer.hpp"
-#include "cnf/core/likelihood.hpp"
-#include "cnf/core/noise_batch.hpp"
+#include "cnf/densities/likelihood.hpp"
+#include "cnf/noise/noise_batch.hpp"
 
 namespace cnf {
 
+/// A continuous value for a target, and what its noise costs.
 template <class B, class Target>
 struct Dequantized {
+  /// The value.
   Batch<B, Target> v;
   typename B::PerSample log_det;
 };

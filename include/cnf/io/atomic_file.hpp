@@ -112,6 +112,7 @@ inline void remove_stale(const std::filesystem::path& folder) {
 
 class AtomicFile {
  public:
+  /// Error where it could not be written.
   explicit AtomicFile(std::filesystem::path asked)
       : asked_(std::move(asked)), target_(detail::resolved(asked_)) {
     if (!target_.replaced) {
@@ -141,6 +142,7 @@ class AtomicFile {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
+  /// Appends.
   void write(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
       const auto written = ::write(descriptor_, bytes.data(), bytes.size());
@@ -150,8 +152,10 @@ class AtomicFile {
     }
   }
 
+  /// Appends.
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
+  /// Makes it appear. Error where the disk is full.
   void commit() {
     if (target_.replaced) {
       if (::fsync(descriptor_) != 0) fail();
@@ -210,6 +214,7 @@ inline void write_file(const std::filesystem::path& path, std::span<const std::b
   file.commit();
 }
 
+/// A whole file of this text.
 inline void write_file(const std::filesystem::path& path, std::string_view text) {
   write_file(path, std::as_bytes(std::span(text)));
 }

@@ -116,7 +116,9 @@ inline std::vector<double> decode_tensor(const HostTensor& t, const std::string&
   return values;
 }
 
+/// What a checkpoint holds beside the model.
 struct CheckpointExtras {
+  /// Texts by name.
   std::map<std::string, std::string> metadata;
   std::map<std::string, HostTensor> tensors;  // names with a colon
 };
@@ -137,6 +139,7 @@ inline std::string architecture_of(const SafetensorsReader& file) {
                 ": expected a checkpoint of cnf, got a safetensors file without an architecture");
   return found->second;
 }
+/// What describe() said of the model.
 inline std::string architecture_of(const std::filesystem::path& path) {
   return architecture_of(SafetensorsReader(path));
 }

@@ -40,6 +40,7 @@ class FileLock {
     [[maybe_unused]] const bool told = ::ftruncate(descriptor_, 0) == 0 &&
                                        ::write(descriptor_, text.data(), text.size()) == ssize_t(text.size());
   }
+  /// The other one holds nothing then.
   FileLock(FileLock&& other) noexcept
       : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
   FileLock& operator=(FileLock&&) = delete;

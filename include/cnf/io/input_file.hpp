@@ -51,6 +51,7 @@ class InputFile {
     }
   }
 
+  /// Throws an Error that names the file.
   [[noreturn]] void fail(const std::string& why) const {
     throw Error("cannot read " + path_.string() + ": " + why);
   }

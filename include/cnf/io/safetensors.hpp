@@ -8,7 +8,7 @@
 //
 //     cnf::io::Safetensors file;
 //     file.metadata["architecture"] = "Sequential<...>";
-//     file.tensors["flow.0.log_scale"] = {cnf::io::DType::f32, {12}, bytes};
+//     file.tensors["flow.0.log_scale"] = {cnf::DType::f32, {12}, bytes};
 //     cnf::io::write_safetensors("model.safetensors", file);
 //
 //     cnf::io::SafetensorsReader reader("model.safetensors");   // the header; tensors, or parts, when asked
@@ -36,9 +36,9 @@
 #include <utility>
 #include <vector>
 
+#include "cnf/core/dtype.hpp"
 #include "cnf/core/error.hpp"
 #include "cnf/io/atomic_file.hpp"
-#include "cnf/io/dtype.hpp"
 #include "cnf/io/input_file.hpp"
 
 namespace cnf::io {
@@ -55,7 +55,9 @@ struct HostTensor {
 };
 
 struct Safetensors {
+  /// Texts by name.
   std::map<std::string, std::string> metadata;
+  /// Tensors by name.
   std::map<std::string, HostTensor> tensors;
 };
 
@@ -64,7 +66,9 @@ struct Place {
   std::string name;
   DType dtype;
   std::vector<std::int64_t> shape;
+  /// First byte.
   std::uint64_t begin;
+  /// Byte after the last.
   std::uint64_t end;
 };
 
@@ -134,15 +138,14 @@ inline Place parse_place(const std::string& name, const nlohmann::json& entry) {
 
   if (!has("dtype") || !entry["dtype"].is_string()) throw Error(tensor_text(name) + " has no dtype");
   const auto dtype = entry["dtype"].get<std::string>();
-  const auto* known =
-      std::find_if(dtypes.begin(), dtypes.end(), [&](auto& candidate) { return candidate.name == dtype; });
-  if (known == dtypes.end()) throw Error(tensor_text(name) + " has an unknown dtype \"" + dtype + "\"");
+  const auto known = dtype_named(dtype);
+  if (!known) throw Error(tensor_text(name) + " has an unknown dtype \"" + dtype + "\"");
   if (!has("shape") || !is_naturals(entry["shape"])) throw Error(tensor_text(name) + " has no valid shape");
   if (!has("data_offsets") || !is_naturals(entry["data_offsets"]) || entry["data_offsets"].size() != 2)
     throw Error(tensor_text(name) + " has no valid data_offsets");
 
   Place place{.name = name,
-              .dtype = static_cast<DType>(known - dtypes.begin()),
+              .dtype = *known,
               .shape = entry["shape"].get<std::vector<std::int64_t>>(),
               .begin = entry["data_offsets"][0].get<std::uint64_t>(),
               .end = entry["data_offsets"][1].get<std::uint64_t>()};
@@ -254,6 +257,7 @@ inline void write_safetensors(const std::filesystem::path& path, const Safetenso
 /// A file's header, and its tensors' bytes.
 class SafetensorsReader {
  public:
+  /// Reads and checks the header.
   explicit SafetensorsReader(const std::filesystem::path& path) : file_(path) {
     std::uint64_t length = 0;
     if (file_.size() < sizeof length)
@@ -275,6 +279,7 @@ class SafetensorsReader {
   }
 
   const std::filesystem::path& path() const { return file_.path(); }
+  /// Texts by name.
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   /// In the order of their bytes.
   const std::vector<Place>& places() const { return header_.places; }
@@ -283,6 +288,7 @@ class SafetensorsReader {
   void read(const Place& place, std::uint64_t first, std::span<std::byte> bytes) const {
     file_.read(data_ + place.begin + first, bytes);
   }
+  /// The bytes of a tensor.
   HostTensor read(const Place& place) const {
     HostTensor tensor{place.dtype, place.shape, std::vector<std::byte>(place.end - place.begin)};
     read(place, 0, tensor.data);
@@ -300,6 +306,7 @@ inline std::map<std::string, std::string> read_safetensors_metadata(const std::f
   return SafetensorsReader(path).metadata();
 }
 
+/// All of a file.
 inline Safetensors read_safetensors(const std::filesystem::path& path) {
   SafetensorsReader reader(path);
   Safetensors file{.metadata = reader.metadata()};

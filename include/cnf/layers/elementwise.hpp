@@ -22,6 +22,7 @@
 
 namespace cnf {
 
+/// A transform with parameters of its own for each channel.
 template <class Transform>
 struct LearntTransform {
   static std::string describe() {

@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "cnf/core/error.hpp"
-#include "cnf/core/lu.hpp"
+#include "cnf/math/lu.hpp"
 
 namespace cnf {
 
 struct Plu {
+  /// Row-major.
   std::vector<double> lower, upper, log_s, sign, permutation;
 };
 

@@ -50,14 +50,21 @@ inline void check_mask(const std::string& metric, std::span<const std::uint8_t> 
 
 }  // namespace detail
 
+/// Counts of pixels by prediction and label.
 struct Confusion {
+  /// Predicted and there.
   long tp = 0;
+  /// Predicted and not there.
   long fp = 0;
+  /// There and not predicted.
   long fn = 0;
+  /// Neither.
   long tn = 0;
 
   double precision() const { return ratio(tp, tp + fp); }
+  /// Found among those that are there.
   double recall() const { return ratio(tp, tp + fn); }
+  /// The harmonic mean of precision and recall.
   double f() const { return ratio(2 * tp, 2 * tp + fp + fn); }
 
   Confusion& operator+=(const Confusion& other) {
@@ -75,6 +82,7 @@ struct Confusion {
   }
 };
 
+/// Of one mask.
 inline Confusion confusion(std::span<const std::uint8_t> prediction, std::span<const std::uint8_t> label,
                            std::span<const std::uint8_t> mask = {}) {
   detail::check_mask("confusion", mask, label.size());
@@ -91,10 +99,14 @@ inline Confusion confusion(std::span<const std::uint8_t> prediction, std::span<c
   return sum;
 }
 
+/// A point of the curve.
 struct PrPoint {
+  /// Scores of at least this are predictions.
   double threshold = 0.0;
   double precision = 0.0;
+  /// At that threshold.
   double recall = 0.0;
+  /// At that threshold.
   double f = 0.0;
 };
 

@@ -29,13 +29,16 @@ namespace cnf::metrics {
 
 // The two means of an empty bin are NaN.
 struct ReliabilityBin {
+  /// Of the predictions in the bin.
   double mean_score = 0.0;
+  /// Of ones among their labels.
   double frequency = 0.0;
   long count = 0;
 };
 
 class Reliability {
  public:
+  /// With bins of equal width.
   explicit Reliability(int bins = 10) {
     if (bins < 1) throw Error("Reliability: expected 1 or more bins, got " + std::to_string(bins));
     sums_.resize(static_cast<std::size_t>(bins));
@@ -71,6 +74,7 @@ class Reliability {
     return result;
   }
 
+  /// The mean |mean_score - frequency|, weighted by counts.
   double expected_calibration_error() const {
     check_not_empty();
     double sum = 0.0;

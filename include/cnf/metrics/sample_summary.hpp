@@ -26,6 +26,7 @@
 
 namespace cnf::metrics {
 
+/// Which histogram the quantiles come from.
 struct SampleSummaryOptions {
   std::size_t elements = 0;  // values in one sample
   float low = 0.0F;          // the least possible value
@@ -35,6 +36,7 @@ struct SampleSummaryOptions {
 
 class SampleSummary {
  public:
+  /// Of none yet.
   explicit SampleSummary(const SampleSummaryOptions& options)
       : elements_(options.elements), low_(options.low), high_(options.high) {
     if (elements_ < 1) throw Error("SampleSummary: expected samples of 1 or more elements, got 0");
@@ -69,10 +71,12 @@ class SampleSummary {
   /// How many samples were added.
   int count() const { return count_; }
 
+  /// Of every number.
   std::vector<float> mean() const {
     return map<float>([&](std::size_t i) { return mean_[i]; });
   }
 
+  /// Of every number.
   std::vector<float> standard_deviation() const {
     return map<float>([&](std::size_t i) { return std::sqrt(squares_[i] / count_); });
   }

@@ -17,6 +17,7 @@
 
 namespace cnf::metrics {
 
+/// When a pixel is a speck.
 struct SpeckOptions {
   int limit = 64;  // grey levels of 0..255
   int radius = 2;  // pixels, a square

@@ -39,6 +39,7 @@ struct ConditionalFlow {
   using features = typename extracted::output;
   using flow = checked_t<Flow, Target, features>;
   using latents = latents_t<Flow, Target, features>;
+  /// How targets become continuous.
   using dequantization = typename Dequantizer::template On<Target, features>;
 
   static constexpr Likelihood likelihood = Dequantizer::likelihood;

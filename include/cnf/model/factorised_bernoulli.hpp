@@ -50,6 +50,7 @@ struct FactorisedBernoulli {
   using maps = typename extracted::output;
   using features = Features<Target>;  // the network output l
   using latents = Latents<Target>;
+  /// Of a pixel.
   using density = Density;
 
   static constexpr Likelihood likelihood = Likelihood::exact;
@@ -59,8 +60,10 @@ struct FactorisedBernoulli {
 
   template <class Map>
   static constexpr int level = std::max(0, detail::halvings<Target, Map>());
+  /// Numbers that the head gives for a map.
   template <class Map>
   static constexpr int head_channels = Target::channels << (2 * level<Map>);
+  /// The head on a map.
   template <class Map, int Out>
   using head_on = typename Head::template On<with_channels<Map, 0>, Map, Out>;
 

@@ -37,7 +37,9 @@ struct FactorisedLogistic {
 
   /// The extractor's maps that are used: at x's resolution, and maybe one of y's shape.
   using body = matching_map<typename extracted::output, Input>;
+  /// Which map is the target's first guess.
   static constexpr int base_index = matching_map<typename extracted::output, Target>::index;
+  /// Whether one is.
   static constexpr bool has_base = base_index >= 0 && base_index != body::index;
 
   /// How many times larger y is than x.
@@ -48,6 +50,7 @@ struct FactorisedLogistic {
   static constexpr bool fits(dynamic_over target, dynamic_over input_extent) {
     return input_extent.divisor == upscale * target.divisor;
   }
+  /// No other extents go together.
   static constexpr bool fits(auto, auto) { return false; }
 
   static constexpr ConvShape head() {

@@ -17,7 +17,7 @@
 // right and below with their last column and row, and cropped; the likelihood of a padded target is that of target and padding
 // together: of a discrete target never above its own (a density has no such order). Wrong sizes: Error with
 // expected and given. The same seed gives the same samples for any batch size, thread count, device and
-// backend (up to rounding): see core/noise.hpp.
+// backend (up to rounding): see noise/noise.hpp.
 #pragma once
 
 #include <algorithm>
@@ -29,12 +29,13 @@
 
 #include "cnf/core/describe.hpp"
 #include "cnf/core/inputs.hpp"
-#include "cnf/core/likelihood.hpp"
-#include "cnf/core/noise_batch.hpp"
+#include "cnf/densities/likelihood.hpp"
 #include "cnf/model/target_size.hpp"
+#include "cnf/noise/noise_batch.hpp"
 
 namespace cnf {
 
+/// Which samples.
 struct SampleOptions {
   long count = 1;          // samples per input
   double temperature = 1;  // multiplies the deviation of every prior; 0 is the mode-like decode
@@ -85,14 +86,17 @@ struct FiniteWatch {
 template <class Spec, class B>
 class Model;
 
-/// The parameters of one model to another of the same spec, on whatever backend and in whatever precision.
-template <class Spec, class From, class To>
-void copy_parameters(const Model<Spec, From>& from, Model<Spec, To>& to) {
-  std::map<std::string, typename To::Parameter> there;
-  To::for_each_parameter(
-      to, [&](const std::string& name, const typename To::Parameter& p) { there.emplace(name, p); });
-  From::for_each_parameter(from, [&](const std::string& name, const typename From::Parameter& p) {
-    To::assign(there.at(name), From::to_host(p));
+/// Gives `to` the parameters of `from` that have its names: of a model of the same spec, or of one with the same layers, on
+/// whatever backend and in whatever precision. Error where one is missing, or of another size.
+template <class FromSpec, class From, class ToSpec, class To>
+void copy_parameters(const Model<FromSpec, From>& from, Model<ToSpec, To>& to) {
+  std::map<std::string, typename From::Parameter> there;
+  From::for_each_parameter(
+      from, [&](const std::string& name, const typename From::Parameter& p) { there.emplace(name, p); });
+  To::for_each_parameter(to, [&](const std::string& name, const typename To::Parameter& p) {
+    const auto found = there.find(name);
+    if (found == there.end()) throw Error("expected a model that has a parameter " + name);
+    To::assign(p, From::to_host(found->second));
   });
 }
 
@@ -114,16 +118,21 @@ class Model : public B::Module {
   using PerSample = typename B::PerSample;
   using Target = typename Spec::target;
   using Input = typename Spec::input;
+  /// What given() takes.
   using Inputs = input_tensors_t<B, Input>;
+  /// What encode() returns.
   using LatentMaps = Maps<B, typename Spec::latents>;
 
+  /// How a model is made.
   struct Options {
     std::uint64_t seed = 0;   // of the initial parameters
     bool reversible = false;  // train every Repeat without storing activations (compose/reversible.hpp)
     bool blank = false;  // all parameters 0, for a checkpoint to fill: nothing is drawn, so it starts fast
     long tile = 0;  // side of the tiles in which large images run, pixels; 0: chosen to fit (core/tiles.hpp)
+    /// Where it is, and in which precision.
     typename B::Placement placement{};
 
+    /// These, for parameters that come from elsewhere.
     Options but_blank() const {
       auto options = *this;
       options.blank = true;
@@ -131,6 +140,7 @@ class Model : public B::Module {
     }
   };
 
+  /// With initial values.
   explicit Model(const Options& options = {})
       : options_(options),
         bound_(Scope<B>(*this, options.seed, B::networks(options.placement))
@@ -147,8 +157,10 @@ class Model : public B::Module {
   Model& operator=(const Model&) = delete;
   /// What clone() makes.
   struct Clone {
+    /// The original.
     const Model& of;
   };
+  /// Its copy.
   explicit Model(Clone clone) : Model(clone.of.options_.but_blank()) {
     copy_parameters(clone.of, *this);
     if constexpr (requires { this->train(clone.of.is_training()); }) this->train(clone.of.is_training());
@@ -159,10 +171,12 @@ class Model : public B::Module {
   /// Whether large images run in tiles: their memory is that of the image, its features and a tile, whatever the size.
   static constexpr bool tiled = Spec::tiled && !is_fixed(Target::height) && !is_fixed(Target::width);
 
+  /// Whether there is no condition.
   static constexpr bool unconditional = std::is_same_v<Input, Nothing>;
   /// Whether the input tells how large the target is.
   static constexpr bool knows_size = TargetSize::is_told;
 
+  /// A model with its condition.
   class Given {
    public:
     PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const {

@@ -14,11 +14,13 @@
 
 namespace cnf {
 
+/// What a convolution is.
 struct ConvShape {
   int in = 0;
   int out = 0;
   int kernel = 3;
   int stride = 1;
+  /// Whether it starts at zero.
   bool zero = false;
 
   constexpr int padding() const { return stride == 1 ? kernel / 2 : 0; }
@@ -40,9 +42,11 @@ typename B::Parameter conv_parameter(const Scope<B>& scope, const std::string& n
 template <class B>
 struct Conv {
   ConvShape shape;
+  /// Registered as "weight" and "bias".
   typename B::Parameter weight, bias;
   typename B::Precision precision;
 
+  /// With initial values as torch.nn has them, or zero.
   Conv(Scope<B> scope, ConvShape s)
       : shape(s),
         weight(detail::conv_parameter(scope, "weight", {s.out, s.in, s.kernel, s.kernel}, fan_in(s), s.zero)),
@@ -53,6 +57,7 @@ struct Conv {
     return B::conv2d(B::to_network(x, precision, weight), weight, &bias, shape.stride, shape.padding());
   }
 
+  /// Numbers that one output sees.
   static int fan_in(const ConvShape& s) { return s.in * s.kernel * s.kernel; }
 };
 
@@ -61,11 +66,15 @@ struct Conv {
 template <class B>
 struct JointConv {
   ConvShape shape;
+  /// Channels of the feature map.
   int condition;
+  /// Of the state and of the feature map.
   typename B::Parameter weight, features, bias;
   typename B::Precision precision;
+  /// Where its part of the feature map's convolution is.
   typename Conditions<B>::Slot slot;
 
+  /// Of a state and a feature map.
   JointConv(Scope<B> scope, ConvShape s, int condition_channels)
       : shape(s), condition(condition_channels), precision(scope.networks()) {
     const int fan_in = (s.in + condition) * s.kernel * s.kernel;

@@ -25,6 +25,7 @@ struct MlpExtractor {
     return "MlpExtractor<" + text + ">";
   }
 
+  /// Of its layers.
   static constexpr std::array<int, sizeof...(Widths)> widths{Widths...};
 
   template <class In>

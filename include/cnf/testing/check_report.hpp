@@ -13,6 +13,7 @@
 
 namespace cnf::testing {
 
+/// What is checked, and how closely.
 struct CheckOptions {
   std::uint64_t seed = 1;
   std::string device = "cpu";       // where the layer computes: "cuda"
@@ -25,16 +26,22 @@ struct CheckOptions {
 };
 
 struct CheckReport {
+  /// Described.
   std::string layer, input;
   double round_trip = 0, round_trip_of_latents = 0;  // inverse(forward(x)) - x, forward(inverse(y)) - y
   double log_det = 0;
+  /// Largest change of a sample when another one changed.
   double independence = 0;
+  /// Largest errors.
   double gradient_of_input = 0, gradient_of_features = 0, gradient_of_parameters = 0;
   std::vector<bool> maps_read;  // which feature maps forward reads
   long parameters = 0;          // trained numbers
+  /// Sentences; empty where all is well.
   std::vector<std::string> findings;
+  /// That were asked for.
   CheckOptions bounds;
 
+  /// Whether the layer keeps its promises.
   bool ok() const { return findings.empty(); }
 
   /// Several lines: every error beside its bound, then the findings.

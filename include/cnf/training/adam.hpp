@@ -31,7 +31,9 @@
 
 namespace cnf::training {
 
+/// Adam's numbers, clipping and averaging.
 struct AdamOptions {
+  /// As in Adam's paper.
   double beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8;
   double clip = 1;            // largest norm of the gradient; 0: any
   double average = 0.999;     // decay of the average of weights; 0: the weights themselves
@@ -52,6 +54,7 @@ inline double stored_number(const io::CheckpointExtras& extras, const char* key)
 
 class Adam {
  public:
+  /// Of all parameters that want a gradient.
   explicit Adam(torch::nn::Module& module, const AdamOptions& options = {}) : options_(options) {
     for (const auto& p : module.named_parameters())
       if (p.value().requires_grad()) {
@@ -130,6 +133,7 @@ class Adam {
     for (const auto& p : parameters_) p.unsafeGetTensorImpl()->bump_version();
   }
 
+  /// What happened since the last report.
   struct Report {
     double loss = 0;           // mean of the good steps since the last report
     std::int64_t steps = 0;    // how many these were
@@ -155,6 +159,7 @@ class Adam {
   /// While it lives, the parameters are the averaged ones.
   class Averaged {
    public:
+    /// Exchanges weights and average.
     explicit Averaged(Adam& adam) : adam_(adam) { adam_.exchange(); }
     Averaged(const Averaged&) = delete;
     Averaged& operator=(const Averaged&) = delete;

@@ -53,6 +53,7 @@ inline void ignore_second_interrupts() { detail::ends_at_second = 0; }
 /// Whether one has come.
 inline bool interrupted() { return detail::signalled != 0; }
 
+/// Throws Interrupted after Ctrl-C.
 inline void stop_if_interrupted() {
   if (interrupted()) throw Interrupted{};
 }

@@ -35,6 +35,7 @@ struct Pairs {
   void for_each(Visit visit) {
     each(*this, visit);
   }
+  /// visit(tensor) for all that there are.
   template <class Visit>
   void for_each(Visit visit) const {
     each(*this, visit);
@@ -55,6 +56,7 @@ struct Pairs {
 class Batches {
  public:
   Batches() = default;
+  /// A function of the step: the whole batch.
   template <class F>
   requires std::is_invocable_r_v<Pairs, F&, std::int64_t> Batches(F batch)
       : get_([batch = std::move(batch)](std::int64_t step, const distributed::Replicas& replicas, long) {
@@ -63,6 +65,7 @@ class Batches {
           const auto share = replicas.share_of(all.y.size(0));
           return of(share, all.rows(share.first, share.count));
         }) {}
+  /// Of the step and a share of its batch.
   template <class F>
   requires std::is_invocable_r_v<Pairs, F&, std::int64_t, distributed::Share> Batches(F batch)
       : get_([batch = std::move(batch)](std::int64_t step, const distributed::Replicas& replicas, long size) {

@@ -23,6 +23,7 @@ namespace cnf::training {
 
 class Prefetch {
  public:
+  /// What makes one.
   using Batch = std::function<Pairs(std::int64_t step)>;
 
   /// `batch` gives the same for the same step; it is called by one thread at a time, not always the same.

@@ -14,8 +14,10 @@
 
 namespace cnf::training {
 
+/// The clock of all durations.
 using Clock = std::chrono::steady_clock;
 
+/// Seconds from then to now.
 inline double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -38,6 +40,7 @@ inline std::string duration(double seconds) {
 /// One JSON object a line, appended; a line that can't be written is an Error.
 class Log {
  public:
+  /// Appends to this file.
   explicit Log(const std::filesystem::path& path) : path_(path), stream_(path, std::ios::app) { check(); }
 
   void write(const nlohmann::ordered_json& line) {
@@ -60,6 +63,7 @@ class Progress {
   /// `shows` false: says nothing.
   explicit Progress(bool shows = true) : shows_(shows), is_terminal_(shows && ::isatty(STDOUT_FILENO) != 0) {}
 
+  /// In place of the last line, on a terminal.
   void show(const std::string& text) {
     if (!shows_) return;
     if (is_terminal_) {
@@ -71,6 +75,7 @@ class Progress {
     any_ = true;
     std::fflush(stdout);
   }
+  /// Whether somebody watches.
   bool on_terminal() const { return is_terminal_; }
   /// Takes the line away.
   void clear() {

@@ -27,7 +27,9 @@
 
 namespace cnf::training {
 
+/// What a single step is like.
 struct StepOptions {
+  /// Of the optimiser.
   AdamOptions adam{};
   long batch = 32;         // samples in a step
   long micro_batch = 0;    // computed at a time, with the gradient of the whole: libtorch::MicroBatch
@@ -38,12 +40,14 @@ struct StepOptions {
 
 class Step {
  public:
+  /// The processes.
   using Replicas = distributed::Replicas;
   /// What to minimise: a mean over samples, a scalar with gradient.
   using Loss = std::function<at::Tensor(const Pairs&, const NoiseOptions&)>;
 
+  /// Of one process.
   Step(torch::nn::Module& module, const StepOptions& options, Loss loss)
-      : Step(module, options, std::move(loss), alone()) {}
+      : Step(module, options, std::move(loss), Replicas::alone()) {}
   /// One of several processes, each with its part of every batch (Pairs::of).
   Step(torch::nn::Module& module, const StepOptions& options, Loss loss, Replicas& replicas)
       : module_(module),
@@ -98,10 +102,15 @@ class Step {
   /// The seed of a step's noise.
   std::uint64_t noise_seed(std::int64_t step) const { return first_seed() + std::uint64_t(step); }
 
+  /// Since the last report; waits for the device.
   Adam::Report report() { return adam_.report(); }
+  /// The optimiser.
   Adam& adam() { return adam_; }
+  /// How a batch is cut.
   libtorch::MicroBatch& pieces() { return pieces_; }
+  /// How gradients are added up.
   const distributed::GradientBuckets& buckets() const { return buckets_; }
+  /// What was captured.
   const libtorch::Replay& replay() const { return replay_; }
   at::Device device() const { return module_.parameters().at(0).device(); }
 
@@ -133,11 +142,6 @@ class Step {
                        {.seed = first_seed(), .first_input = piece.first, .seed_shift = noise_shift()});
         },
         {.may_be_first = may_be_first_, .of = batch.of, .before_last = [&] { buckets_.begin(); }});
-  }
-
-  static Replicas& alone() {
-    static Replicas one;
-    return one;
   }
 
   static long samples(const at::Tensor& t) { return t.dim() == 0 ? 0 : long(t.size(0)); }

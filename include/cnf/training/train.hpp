@@ -41,20 +41,24 @@
 
 namespace cnf::training {
 
+/// How long, how fast and in which steps.
 struct TrainingOptions {
   std::filesystem::path folder;  // log.jsonl goes there
   std::int64_t steps = 3000;     // in all, with those before a resume
   int batch = 32;                // samples in a step
   double time_limit = 0;         // seconds in all; 0 for none
+  /// Of Adam, at its highest.
   double learning_rate = 1e-3;
   std::int64_t warm_up = 50;  // steps
   double clip = 1;            // largest norm of the gradient; 0: any
   double average = 0.999;     // decay of the average of weights; 0: the weights themselves
+  /// Between checkpoints.
   double checkpoint_minutes = 5;
   long micro_batch = 0;    // computed at a time, with the gradient of the whole: libtorch::MicroBatch
   std::uint64_t seed = 1;  // of its noise: another for every step, the same when it is repeated
   bool graph = true;       // on CUDA: a step is one captured graph
   libtorch::Backend::Precision networks{};  // of the model
+  /// Steps between reports.
   std::int64_t report_every = 20;
 };
 
@@ -68,6 +72,7 @@ inline StepOptions step_options(const TrainingOptions& o) {
           .networks = o.networks};
 }
 
+/// What is learnt from what.
 struct TrainingHooks {
   Batches batch;
   /// What to minimise: their mean bits per dimension, a scalar with gradient.
@@ -102,9 +107,11 @@ TrainingHooks hooks(libtorch::Model<Spec>& model, const std::filesystem::path& c
 
 /// The folder of a training: the path of its checkpoint. While it lives, no other process trains there.
 struct Folder {
+  /// model.safetensors in it.
   std::filesystem::path checkpoint;
   std::optional<io::FileLock> lock;  // of the first process
 
+  /// The checkpoint's.
   operator const std::filesystem::path&() const { return checkpoint; }
 };
 
@@ -376,16 +383,11 @@ class Training {
 
 }  // namespace detail
 
-/// Trains. `resumed` is what an earlier checkpoint held beside the model; empty for a new start. Throws Interrupted after
-/// Ctrl-C.
+/// Trains, as one of several processes where there are some. `resumed` is what an earlier checkpoint held beside the model,
+/// of which the first process alone has need; empty for a new start. Throws Interrupted after Ctrl-C.
 inline void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
-                  const io::CheckpointExtras& resumed = {}) {
-  distributed::Replicas alone;
-  detail::Training(module, options, hooks, resumed, alone).run();
-}
-/// The same as one of several processes; `resumed` is needed in the first.
-inline void train(torch::nn::Module& module, const TrainingOptions& options, const TrainingHooks& hooks,
-                  const io::CheckpointExtras& resumed, distributed::Replicas& replicas) {
+                  const io::CheckpointExtras& resumed = {},
+                  distributed::Replicas& replicas = distributed::Replicas::alone()) {
   detail::Training(module, options, hooks, resumed, replicas).run();
 }
 

@@ -6,6 +6,7 @@
 
 namespace cnf {
 
+/// y = x exp(log_scale) + shift.
 template <class Scale = TanhScale>
 struct AffineTransform {
   static std::string describe() { return "AffineTransform<" + Scale::describe() + ">"; }

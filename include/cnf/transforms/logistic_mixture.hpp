@@ -20,10 +20,13 @@ namespace cnf {
 
 /// What backends need to know of a mixture.
 struct MixtureShape {
+  /// How many logistics.
   int components;
 
+  /// Of their logarithms.
   static constexpr double scale_bound = 3, slope_bound = 2;
   constexpr int parameters() const { return 3 * components + 2; }
+  /// Where a component starts.
   double centre(int component) const { return components < 2 ? 0 : 4.0 * component / (components - 1) - 2; }
 };
 

@@ -21,6 +21,7 @@ namespace cnf {
 /// [Low, High], of integers.
 template <int Low, int High>
 struct Interval {
+  /// The interval.
   static constexpr int low = Low, high = High;
   static std::string describe() {
     return "Interval<" + std::to_string(Low) + ", " + std::to_string(High) + ">";
@@ -30,8 +31,10 @@ struct Interval {
 /// What backends need to know of a spline.
 struct SplineShape {
   int bins;
+  /// The interval.
   double low, high;
 
+  /// Width, height and slope of a bin at least.
   static constexpr double smallest = 1e-3;
   /// softplus(raw + slope_offset()) + smallest is 1 for raw = 0.
   static double slope_offset() { return std::log(std::expm1(1 - smallest)); }

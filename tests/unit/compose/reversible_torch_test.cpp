@@ -95,7 +95,7 @@ TEST_CASE("the model's option `reversible` leaves likelihood, samples and gradie
   for (const bool reversible : {false, true}) {
     libtorch::Model<models::Sr> model(
         {.seed = 1, .reversible = reversible, .placement = {.dtype = at::kDouble}});
-    models::make_ready(model);
+    cnf::testing::make_ready(model);
     auto log_prob = model.given(x).log_prob(y, {.seed = 3});
     log_prob.sum().backward();
     likelihoods.push_back(log_prob.detach());

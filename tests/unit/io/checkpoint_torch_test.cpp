@@ -11,13 +11,13 @@
 
 #include "cnf/eigen.hpp"
 #include "cnf/libtorch.hpp"
-#include "cnf/testing/perturb.hpp"
+#include "cnf/testing/models.hpp"
 #include "support/doctest.hpp"
 #include "support/error_of.hpp"
 #include "support/temporary_folder.hpp"
 
+using cnf::DType;
 using cnf::io::decode_tensor;
-using cnf::io::DType;
 using cnf::io::encode_tensor;
 
 namespace {
@@ -35,16 +35,8 @@ using TorchModel = cnf::libtorch::Model<Spec>;
 template <class T>
 using EigenModel = cnf::eigen::Model<Spec, T>;
 
+using cnf::testing::numbers_of;
 using Numbers = std::map<std::string, std::vector<double>>;
-
-template <class Model>
-Numbers numbers_of(const Model& model) {
-  using B = typename Model::backend;
-  Numbers numbers;
-  B::for_each_parameter(
-      model, [&](const std::string& name, const typename B::Parameter& p) { numbers[name] = B::to_host(p); });
-  return numbers;
-}
 
 Numbers rounded_to_float(Numbers numbers) {
   for (auto& [name, values] : numbers)

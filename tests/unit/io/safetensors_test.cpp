@@ -10,7 +10,7 @@
 #include "support/file_size_limit.hpp"
 #include "support/temporary_folder.hpp"
 
-using cnf::io::DType;
+using cnf::DType;
 using cnf::io::HostTensor;
 using cnf::io::Safetensors;
 
@@ -85,9 +85,9 @@ TEST_CASE("every dtype, scalars, empty tensors and metadata come back as they we
        {DType::boolean, DType::u8, DType::i8, DType::u16, DType::i16, DType::f16, DType::bf16, DType::u32,
         DType::i32, DType::f32, DType::u64, DType::i64, DType::f64}) {
     HostTensor tensor{dtype, {3, 1, 5}, {}};
-    for (std::size_t i = 0; i < 15 * cnf::io::dtype_bytes(dtype); ++i)
+    for (std::size_t i = 0; i < 15 * cnf::dtype_bytes(dtype); ++i)
       tensor.data.push_back(static_cast<std::byte>(++seed * 37 % 256));
-    file.tensors["layers." + std::string(cnf::io::dtype_name(dtype))] = tensor;
+    file.tensors["layers." + std::string(cnf::dtype_name(dtype))] = tensor;
   }
   file.tensors["scalar"] = {DType::f64, {}, bytes_of<double>({0.1})};
   file.tensors["empty"] = {DType::f32, {4, 0, 2}, {}};

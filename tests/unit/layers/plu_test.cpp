@@ -1,6 +1,6 @@
 #include "cnf/layers/plu.hpp"
 
-#include "cnf/core/initial.hpp"
+#include "cnf/noise/initial.hpp"
 #include "support/doctest.hpp"
 
 namespace {

@@ -50,8 +50,8 @@ struct OnBoth {
   eigen::Model<Spec, T> eigen{{.seed = 2}};
 
   OnBoth() {
-    models::make_ready(torch);
-    models::copy_parameters(torch, eigen);
+    cnf::testing::make_ready(torch);
+    cnf::copy_parameters(torch, eigen);
   }
 
   static eigen::Tensor<T> to_eigen(const at::Tensor& x) {
@@ -199,7 +199,7 @@ TEST_CASE("the agreement is not of two that ignore their parameters") {
 TEST_CASE("both backends start from the same parameters for the same seed") {
   const libtorch::Model<Image> torch({.seed = 5, .placement = {.dtype = at::kDouble}});
   const eigen::Model<Image, double> eigen({.seed = 5});
-  CHECK(models::numbers_of(torch) == models::numbers_of(eigen));
+  CHECK(cnf::testing::numbers_of(torch) == cnf::testing::numbers_of(eigen));
 }
 
 TEST_CASE("Eigen names the layer where a not-a-number begins, too") {

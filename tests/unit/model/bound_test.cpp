@@ -28,7 +28,7 @@ struct AllMasks {
 template <class Spec>
 struct Perturbed {
   libtorch::Model<Spec> model{{.seed = 1, .placement = {.dtype = at::kDouble}}};
-  explicit Perturbed(double scale = 0.15) { models::make_ready(model, scale, 2); }
+  explicit Perturbed(double scale = 0.15) { cnf::testing::make_ready(model, scale, 2); }
 };
 
 /// E[log w] over many draws.
@@ -108,7 +108,7 @@ TEST_CASE("dequantizers into [0, 1) share out the part of the flow's density tha
   using Density = ConditionalFlow<Shape<1, 2, 2>, Shape<1>, Unconditional, Flow>;
   libtorch::Model<Density> density({.placement = {.dtype = at::kDouble}});
   density.eval();
-  models::copy_parameters(uniform.model, density);
+  cnf::copy_parameters(uniform.model, density);
   const auto points = uniform_integers({1 << 18, 1, 2, 2}, 8, 1 << 20) / double(1 << 20);
   const double mass = density.given(all.x).log_prob(points).exp().mean().item<double>();
   CAPTURE(mass);

@@ -17,7 +17,7 @@ template <class Spec>
 struct Fixture {
   libtorch::Model<Spec> model{{.seed = 1, .placement = {.dtype = at::kDouble}}};
   at::Tensor x = random_tensor({2, 3, 10, 7}, 1);  // neither extent divides by 4
-  Fixture() { models::make_ready(model, 0.3); }
+  Fixture() { cnf::testing::make_ready(model, 0.3); }
 
   at::Tensor probability() const {
     const at::NoGradGuard no_grad;
@@ -59,7 +59,7 @@ TEST_CASE_TEMPLATE(
 TEST_CASE("decode(encode(y)) is y, in double and in float") {
   for (const auto dtype : {at::kDouble, at::kFloat}) {
     libtorch::Model<Plain> model({.seed = 1, .placement = {.dtype = dtype}});
-    models::make_ready(model, 0.6);
+    cnf::testing::make_ready(model, 0.6);
     const auto x = random_tensor({4, 3, 16, 16}, 4, 3);
     const auto y = models::uniform_integers({4, 1, 16, 16}, 5, 2).to(dtype);
     const at::NoGradGuard no_grad;

@@ -14,7 +14,7 @@ using models::uniform_integers;
 template <class Spec>
 struct Ready {
   libtorch::Model<Spec> model{{.seed = 1, .placement = {.dtype = at::kDouble}}};
-  Ready() { models::make_ready(model); }
+  Ready() { cnf::testing::make_ready(model); }
 };
 
 at::Tensor cropped(const at::Tensor& y, const at::Tensor& like) {
@@ -108,7 +108,7 @@ TEST_CASE_TEMPLATE("decode gives back what encode was given, for every size", Sp
 
 TEST_CASE("in float, decode is off by one where dequantization came within rounding of the next integer") {
   libtorch::Model<models::Sr> model({.seed = 1});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const auto p = model.given(random_tensor({8, 3, 16, 16}, 9));
   const auto y = uniform_integers({8, 3, 32, 32}, 10);
   const auto off = (p.decode(p.encode(y)) - y).abs();
@@ -288,13 +288,13 @@ TEST_CASE("parameters() has as many numbers as the spec says") {
 
 TEST_CASE("the same seed gives the same parameters, another one others") {
   const libtorch::Model<models::Sr> a({.seed = 1}), b({.seed = 1}), c({.seed = 2});
-  CHECK(models::numbers_of(a) == models::numbers_of(b));
-  CHECK(models::numbers_of(a) != models::numbers_of(c));
+  CHECK(cnf::testing::numbers_of(a) == cnf::testing::numbers_of(b));
+  CHECK(cnf::testing::numbers_of(a) != cnf::testing::numbers_of(c));
 }
 
 TEST_CASE("parameters have stable dotted names") {
   const libtorch::Model<models::Sr> model;
-  const auto all = models::numbers_of(model);
+  const auto all = cnf::testing::numbers_of(model);
   for (const char* name : {"extractor.first.weight", "extractor.blocks.0.2.4.bias", "extractor.down.1.weight",
                            "flow.0.1.1.0.log_scale", "flow.0.1.1.0.initialised", "flow.0.1.0.1.weight",
                            "flow.0.1.0.2.net.conv1.features", "flow.1.net.weight", "flow.3.net.features"})
@@ -303,7 +303,7 @@ TEST_CASE("parameters have stable dotted names") {
 
 TEST_CASE("to(dtype) moves everything") {
   libtorch::Model<models::Sr> model({.seed = 1});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const auto x = random_tensor({2, 3, 4, 4}, 21);
   const auto y = uniform_integers({2, 3, 8, 8}, 22);
   const auto in_float = model.given(x).log_prob(y);

@@ -59,7 +59,7 @@ TEST_CASE_TEMPLATE("iid uniform bytes cost 8 bits or more under an untrained mod
                    models::Factorised) {
   for (const double scale : {0.0, 0.05, 0.2}) {
     libtorch::Model<Spec> model({.seed = 1});
-    models::make_ready(model, scale);
+    cnf::testing::make_ready(model, scale);
     check_codes_noise_in_no_less_than(8, model);
   }
 }
@@ -93,7 +93,7 @@ TEST_CASE_TEMPLATE("trained on iid uniform bytes, a model comes close to 8 bits 
 TEST_CASE_TEMPLATE("trained on fair coins, a model comes close to 1 bit from above", Spec,
                    OneBit<models::SrFlow>, OneBitFactorised) {
   libtorch::Model<Spec> model({.seed = 1});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   check_codes_noise_in_no_less_than(1, model, 2);
   libtorch::Model<Spec> trained({.seed = 1});
   train(trained, 60, 3e-3, [](int step) { return bytes(32, std::uint64_t(1000 + step), 2); });
@@ -125,7 +125,7 @@ TEST_CASE("a conditional density in two dimensions integrates to one") {
     return Pairs{x, at::cat({y0, y1}, 1)};
   });
   for (const double x : {-1.0, 0.0, 1.5}) CHECK(std::abs(integral(x) - 1) < 1e-3);
-  models::make_ready(model, 0.1);
+  cnf::testing::make_ready(model, 0.1);
   CHECK(std::abs(integral(0.5) - 1) < 1e-3);
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("the 16 one-bit images of 2x2 share a probability of at most one") {
     CHECK(bound <= weighted);  // Jensen
     CHECK(weighted <= 1.02);   // one, minus the mass outside the unit cube, with its error
   }
-  models::make_ready(model, 0.03);
+  cnf::testing::make_ready(model, 0.03);
   CHECK(mass(0.5).bound <= 1);
 }
 
@@ -176,7 +176,7 @@ TEST_CASE_TEMPLATE("a factorised logistic's probabilities of all values sum to o
   libtorch::Model<Spec> model({.seed = 1, .placement = {.dtype = at::kDouble}});
   const at::NoGradGuard no_grad;
   for (const double scale : {0.0, 0.5, 3.0}) {
-    models::make_ready(model, scale);
+    cnf::testing::make_ready(model, scale);
     const auto y = at::arange(Spec::levels, at::kDouble).view({-1, 1, 1, 1});
     const auto p = model.given(random_tensor({1, 2, 1, 1}, 5)).log_prob(y).exp();
     CHECK(p.sum().template item<double>() == doctest::Approx(1).epsilon(1e-9));

@@ -13,7 +13,7 @@ using AnyPrecision = libtorch::Model<models::ContinuousSr>;
 
 TEST_CASE("parameters, state, likelihood and latents stay in float where networks compute in bfloat16") {
   AnyPrecision model({.seed = 1, .placement = {.networks = at::kBFloat16}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   for (const auto& p : model.named_parameters()) CHECK((p.value().scalar_type() == at::kFloat));
   const auto given = model.given(random_tensor({2, 3, 4, 4}, 1));
   const auto y = random_tensor({2, 3, 8, 8}, 2);
@@ -36,7 +36,7 @@ TEST_CASE("bfloat16 networks change the likelihood a little, and the round trip 
   const auto y = random_tensor({4, 3, 16, 16}, 2).to(at::kFloat);
   for (const auto networks : {std::optional<at::ScalarType>(), std::optional(at::kBFloat16)}) {
     AnyPrecision model({.seed = 1, .placement = {.networks = networks}});
-    models::make_ready(model, 0.05);
+    cnf::testing::make_ready(model, 0.05);
     at::NoGradGuard no_grad;
     const auto given = model.given(x);
     bits.push_back(given.bits_per_dim(y).values);
@@ -51,7 +51,7 @@ TEST_CASE("bfloat16 networks round alike both ways where the state is double: th
   std::vector<at::Tensor> bits;
   for (const auto networks : {std::optional<at::ScalarType>(), std::optional(at::kBFloat16)}) {
     AnyPrecision model({.seed = 1, .placement = {.dtype = at::kDouble, .networks = networks}});
-    models::make_ready(model);
+    cnf::testing::make_ready(model);
     at::NoGradGuard no_grad;
     const auto given = model.given(x);
     bits.push_back(given.bits_per_dim(y).values);

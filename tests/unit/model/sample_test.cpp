@@ -15,7 +15,7 @@ struct Fixture {
   libtorch::Model<Spec> model{{.seed = 1, .placement = {.dtype = at::kDouble}}};
   at::Tensor x = random_tensor({4, 3, 3, 5}, 1);
 
-  Fixture() { models::make_ready(model); }
+  Fixture() { cnf::testing::make_ready(model); }
 
   at::Tensor sample(const SampleOptions& options) const { return model.given(x).sample(options); }
   at::Tensor sample_of(long input, const SampleOptions& options) const {

@@ -26,7 +26,7 @@ using Classes =
 
 template <class Spec>
 libtorch::Model<Spec>& ready(libtorch::Model<Spec>& model) {
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   return model;
 }
 
@@ -39,7 +39,7 @@ TEST_CASE("a flow alone: its density is the unconditional model's, target by tar
   using WithX = ConditionalFlow<Shape<3>, Shape<1>, Unconditional, Sequential<Repeat<2, Step>, Prior>>;
   libtorch::Model<WithX> other({.seed = 1, .placement = {.dtype = at::kDouble}});
   ready(other);
-  models::copy_parameters(model, other);
+  cnf::copy_parameters(model, other);
   const auto y = random_tensor({5, 3, 1, 1}, 1);
   const auto all = model.log_prob(y);
   CHECK(difference(all, other.given(at::zeros({1, 1, 1, 1})).log_prob(y)) < 1e-12);

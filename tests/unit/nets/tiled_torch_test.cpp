@@ -51,7 +51,7 @@ class Counted {
 TEST_CASE_TEMPLATE("in tiles: the numbers of the whole image", Spec, Discrete, Real, Baseline) {
   static_assert(libtorch::Model<Spec>::tiled);
   libtorch::Model<Spec> whole({.seed = 1, .placement = {.dtype = at::kDouble}});
-  models::make_ready(whole);
+  cnf::testing::make_ready(whole);
   const auto x = random_tensor({2, 3, 21, 18}, 1);
   const at::NoGradGuard no_grad;
   const auto expected = whole.given(x);
@@ -63,7 +63,7 @@ TEST_CASE_TEMPLATE("in tiles: the numbers of the whole image", Spec, Discrete, R
   for (const long tile : {6L, 14L, 64L}) {
     CAPTURE(tile);
     libtorch::Model<Spec> tiled({.seed = 1, .tile = tile, .placement = {.dtype = at::kDouble}});
-    models::copy_parameters(whole, tiled);
+    cnf::copy_parameters(whole, tiled);
     tiled.eval();
     const Counted counted;
     const auto given = tiled.given(x);
@@ -76,8 +76,8 @@ TEST_CASE_TEMPLATE("in tiles: the numbers of the whole image", Spec, Discrete, R
     CHECK(difference(given.decode(z), y) < 1e-9);
     CHECK((counted.tiles() > 0) == (tile < 64));
 
-    const Model<Spec, Eigen64> eigen({.seed = 1, .tile = tile});
-    models::copy_parameters(whole, eigen);
+    Model<Spec, Eigen64> eigen({.seed = 1, .tile = tile});
+    cnf::copy_parameters(whole, eigen);
     const Counted on_eigen;
     const auto there = eigen.given(to_eigen(x));
     CHECK(difference(to_torch(there.sample(draws)), y) < 1e-9);
@@ -94,9 +94,9 @@ TEST_CASE("a model of a fixed size takes the whole image, with the same numbers"
       ConditionalFlow<Shape<3, 24, 32>, Shape<3, 12, 16>, Enlarged<Rrdb<1, 4, 8, 2>>, Mixed, Uniform<8>>;
   static_assert(!libtorch::Model<Fixed>::tiled);
   libtorch::Model<Discrete> free({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
-  models::make_ready(free);
+  cnf::testing::make_ready(free);
   libtorch::Model<Fixed> fixed({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
-  models::copy_parameters(free, fixed);
+  cnf::copy_parameters(free, fixed);
   fixed.eval();
   const at::NoGradGuard no_grad;
   const auto x = random_tensor({1, 3, 12, 16}, 1);
@@ -109,7 +109,7 @@ TEST_CASE("a model of a fixed size takes the whole image, with the same numbers"
 
 TEST_CASE("gradients go through the whole image") {
   libtorch::Model<Real> model({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const Counted counted;
   model.given(random_tensor({1, 3, 12, 12}, 1)).log_prob(random_tensor({1, 3, 24, 24}, 2)).sum().backward();
   CHECK(counted.tiles() == 0);
@@ -148,7 +148,7 @@ TEST_CASE("a large state that nobody else holds is changed in place, with the sa
 
 TEST_CASE("what the caller holds stays as it is") {
   libtorch::Model<Real> model({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const at::NoGradGuard no_grad;
   const auto y = random_tensor({1, 3, 24, 24}, 2), y_before = y.clone();
   const auto given = model.given(random_tensor({1, 3, 12, 12}, 1));
@@ -165,7 +165,7 @@ TEST_CASE("what the caller holds stays as it is") {
 
 TEST_CASE("an exception from a watch stops the work, and the next is whole") {
   libtorch::Model<Real> model({.seed = 1, .tile = 6, .placement = {.dtype = at::kDouble}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const auto x = random_tensor({1, 3, 12, 12}, 1);
   const auto expected = model.given(x).sample({.seed = 1});
   const at::NoGradGuard no_grad;
@@ -189,7 +189,7 @@ TEST_CASE("models with statistics of the whole image say that they take it whole
   static_assert(
       ConditionalFlow<Shape<2, 8, 8>, Shape<2, 8, 8>, Passthrough, AffineCoupling<ConvNet<4>>>::tiled);
   libtorch::Model<Vessels> model({.seed = 1, .tile = 2, .placement = {.dtype = at::kDouble}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const Counted counted;
   model.given(random_tensor({1, 2, 8, 8}, 1)).sample({.seed = 1});
   CHECK(counted.tiles() == 0);

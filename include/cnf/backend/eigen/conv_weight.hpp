@@ -53,9 +53,12 @@ class ConvWeight {
     return all;
   }
 
+  /// Channels that it gives.
   long outputs() const { return out_; }
+  /// Channels that it takes.
   long inputs() const { return in_; }
   long kernel() const { return kernel_; }
+  /// Tiles of output channels.
   long tiles() const { return (out_ + 2 * lanes_ - 1) / (2 * lanes_); }
   const T* tile(long i) const { return numbers_ + i * 2 * lanes_ * in_ * taps_; }
 

@@ -6,15 +6,22 @@
 #include <limits>
 #include <vector>
 
-#include "cnf/backend/cubic.hpp"
 #include "cnf/backend/eigen/tensor.hpp"
 #include "cnf/core/tiles.hpp"
+#include "cnf/math/cubic.hpp"
 
 namespace cnf::eigen {
 
 template <class T>
 struct Images {
   using Tensor = eigen::Tensor<T>;
+
+  // Shapes.
+  static long samples(const Tensor& x) { return x.n; }
+  static long channels(const Tensor& x) { return x.channels(); }
+  static long height(const Tensor& x) { return x.h; }
+  static long width(const Tensor& x) { return x.w; }
+  static bool gradients_enabled() { return false; }
 
   // Space and depth.
   static Tensor space_to_depth(const Tensor& x) {
@@ -148,16 +155,6 @@ struct Images {
         for (long c = 0; c < width; ++c)
           to = std::copy_n(x.pixel((n * x.h + r / 2) * x.w + c / 2), x.channels(), to);
     return y;
-  }
-
- protected:
-  /// visit(i) for 0 <= i < count, by all cores.
-  template <class Visit>
-  static void by_stretches(long count, long work, const Visit& visit) {
-    const long parts = std::min(count, 4L * threads());
-    parallel_for(parts, double(count * work), [&](long part) {
-      for (long i = part * count / parts; i < (part + 1) * count / parts; ++i) visit(i);
-    });
   }
 
  private:

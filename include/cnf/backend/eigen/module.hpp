@@ -36,6 +36,7 @@ class Cache {
   }
 
  private:
+  /// What copies share.
   struct State {
     std::mutex mutex;
     std::uint64_t version = 0;
@@ -47,6 +48,7 @@ class Cache {
 /// The numbers of a parameter: of four dimensions a weight, else an array.
 template <class T>
 struct Numbers {
+  /// Of a parameter that is no weight.
   Eigen::Array<T, Eigen::Dynamic, 1> array;
   ConvWeight<T> weight;
 };
@@ -54,18 +56,23 @@ struct Numbers {
 /// Numbers with the sizes that LibTorch would give them. A handle: copies share the numbers.
 template <class T>
 struct Parameter {
+  /// What copies share.
   struct State {
     std::vector<long> sizes;
+    /// In the order in which they are used.
     Numbers<T> numbers;
+    /// Another for every assignment.
     std::uint64_t version = 1;
     bool trained = true;  // not a buffer
   };
+  /// Shared by copies.
   std::shared_ptr<State> state;
 
   /// Of one that is no convolution's weight.
   const Eigen::Array<T, Eigen::Dynamic, 1>& values() const { return state->numbers.array; }
   const ConvWeight<T>& weight() const { return state->numbers.weight; }
   long size(std::size_t dimension) const { return state->sizes[dimension]; }
+  /// Whether it is a convolution's.
   bool is_weight() const { return state->sizes.size() == 4; }
 
   /// Caches made from the old numbers are stale.
@@ -77,7 +84,9 @@ struct Parameter {
 
 template <class T>
 struct Module {
+  /// By name, in order of registration.
   std::vector<std::pair<std::string, Parameter<T>>> parameters;
+  /// By name, in order of registration.
   std::vector<std::pair<std::string, std::unique_ptr<Module>>> children;
 
   /// Calls visit(dotted name, parameter) for all, in order of registration.

@@ -5,10 +5,12 @@
 #include <omp.h>
 #endif
 
+#include <algorithm>
 #include <exception>
 
 namespace cnf::eigen {
 
+/// How many threads a loop gets: one inside another's loop.
 inline int threads() {
 #ifdef _OPENMP
   return omp_in_parallel() ? 1 : omp_get_max_threads();
@@ -36,6 +38,15 @@ void parallel_for(long count, [[maybe_unused]] double work, const Body& body) {
     }
   }
   if (error) std::rethrow_exception(error);
+}
+
+/// visit(i) for 0 <= i < count, each of which takes `work` operations, in a few stretches for each core.
+template <class Visit>
+void by_stretches(long count, long work, const Visit& visit) {
+  const long parts = std::min(count, 4L * threads());
+  parallel_for(parts, double(count * work), [&](long part) {
+    for (long i = part * count / parts; i < (part + 1) * count / parts; ++i) visit(i);
+  });
 }
 
 }  // namespace cnf::eigen

@@ -24,11 +24,18 @@
 
 namespace cnf::eigen {
 
+/// A number per channel; and a small matrix.
+template <class T>
+using Vector = Eigen::Array<T, Eigen::Dynamic, 1>;
+/// A small matrix, row-major.
+template <class T>
+using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
 template <class T>
 struct Tensor {
   using Values = Eigen::Array<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
 
-  long n = 0, h = 0, w = 0;
+  long n = 0, h = 0, w = 0;  // samples, height and width
 
   Tensor() : Tensor(0, 0, 0, Values()) {}
   Tensor(long samples, long height, long width, Values v)
@@ -43,6 +50,7 @@ struct Tensor {
 
   /// All numbers, and those of a pixel.
   std::span<const T> numbers() const { return {values_->data(), static_cast<std::size_t>(values_->size())}; }
+  /// The channels of a pixel.
   const T* pixel(long column) const { return values_->data() + column * channels(); }
 
   long channels() const { return long(values_->rows()); }
@@ -102,6 +110,7 @@ struct Tensor {
 /// A number per sample, in nats; one number alone holds for all samples.
 template <class T>
 struct PerSample {
+  /// One, or one a sample.
   Eigen::Array<T, Eigen::Dynamic, 1> values;
 
   friend PerSample operator+(PerSample a, const PerSample& b) {

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "cnf/backend/eigen/images.hpp"
+#include "cnf/backend/eigen/arithmetic.hpp"
+#include "cnf/backend/eigen/parallel.hpp"
+#include "cnf/backend/eigen/tensor.hpp"
 #include "cnf/transforms/logistic_mixture.hpp"
 #include "cnf/transforms/rational_quadratic.hpp"
 
@@ -17,22 +19,14 @@ namespace cnf::eigen {
 /// y of a number, and log dy/dx.
 template <class T>
 struct Mapped {
-  T y, log_slope;
+  T y, log_slope;  // log dy/dx, nats
 };
-
-namespace detail {
-
-template <class T>
-T softplus(T x) {
-  return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
-}
-
-}  // namespace detail
 
 /// The spline of one channel of a pixel: raw parameter k is raw[k * stride].
 template <class T>
 class Spline {
  public:
+  /// Of raw parameters that lie `stride` apart.
   Spline(const SplineShape& shape, const T* raw, long stride) : shape_(shape), raw_(raw), stride_(stride) {}
 
   Mapped<T> forward(T x) const {
@@ -181,16 +175,15 @@ class Mixture {
   T log_slope_, shift_;
 };
 
-/// The operations of the backend.
+/// What the backend does with them.
 template <class T>
-struct Transforms : Images<T> {
-  using Base = Images<T>;
+struct Transforms {
   using Tensor = eigen::Tensor<T>;
 
   /// By transforms/: y and log dy/dx, and the inverse.
   template <class Shape>
   static std::pair<Tensor, Tensor> transformed(Tensor x, const Tensor& raw, const Shape& shape) {
-    auto log_slope = Base::blank(x, x.h, x.w);
+    Tensor log_slope(x.n, x.h, x.w, typename Tensor::Values(x.channels(), x.values().cols()));
     T *const to = x.own().data(), *const slopes = log_slope.own().data();
     each_mapped(x, raw, shape, [&](long i, const auto& map) {
       const auto result = map.forward(to[i]);
@@ -212,7 +205,7 @@ struct Transforms : Images<T> {
   static void each_mapped(const Tensor& x, const Tensor& raw, const Shape& shape, const Visit& visit) {
     using Map = std::conditional_t<std::is_same_v<Shape, SplineShape>, Spline<T>, Mixture<T>>;
     const long channels = x.channels();
-    Base::by_stretches(long(x.values().cols()), 30 * raw.channels(), [&](long p) {
+    by_stretches(long(x.values().cols()), 30 * raw.channels(), [&](long p) {
       const T* const parameters = raw.pixel(raw.values().cols() == 1 ? 0 : p);
       for (long c = 0; c < channels; ++c) visit(p * channels + c, Map(shape, parameters + c, channels));
     });

@@ -54,6 +54,7 @@ struct CastAll : torch::autograd::Function<CastAll> {
 
 class CastOnce {
  public:
+  /// Casts them, all at once.
   CastOnce(const std::vector<at::Tensor>& parameters, at::ScalarType dtype)
       : dtype_(dtype), outer_(current()) {
     current() = this;

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "cnf/backend/cubic.hpp"
 #include "cnf/backend/libtorch/constants.hpp"
 #include "cnf/backend/libtorch/layout.hpp"
 #include "cnf/core/error.hpp"
 #include "cnf/core/tiles.hpp"
+#include "cnf/math/cubic.hpp"
 
 namespace cnf::libtorch {
 
@@ -61,6 +61,7 @@ struct Images {
   static Tensor pad(const Tensor& x, long height, long width) {
     return at::replication_pad2d(x, {0, width - x.size(3), 0, height - x.size(2)});
   }
+  /// The upper left part.
   static Tensor crop(const Tensor& x, long height, long width) { return window(x, {0, 0, height, width}); }
   /// Every sample `count` times, in place: a, a, b, b.
   static Tensor repeat_samples(const Tensor& x, long count) {  // repeat_interleave waits for a device
@@ -101,6 +102,7 @@ struct Images {
 
   /// 2x2 max-pooling, sizes rounded up; and back by repetition, cut to height x width.
   static Tensor max_pool(const Tensor& x) { return at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true); }
+  /// Each pixel twice in both directions, cut to a size.
   static Tensor upsample(const Tensor& x, long height, long width) {
     return crop(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}), height, width);
   }

@@ -20,9 +20,13 @@ namespace cnf::libtorch {
 
 /// Where a host run is: one thread does the work of a block.
 struct Place {
+  /// Of its block.
   static constexpr int thread = 0, threads = 1;
+  /// Of the launch.
   long long block = 0, blocks = 1;
+  /// Memory that the threads of a block share.
   double* shared = nullptr;
+  /// Waits for the threads of the block.
   static void sync() {}
 };
 
@@ -35,6 +39,7 @@ Net rounded(Real x) {
     return static_cast<Net>(x);
 }
 
+/// A kernel that is code here and text for NVRTC.
 #define CNF_KERNEL(NAME, ARGUMENTS, ...)                                     \
   struct NAME {                                                              \
     static constexpr const char* name = #NAME;                               \

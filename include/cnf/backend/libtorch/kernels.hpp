@@ -259,7 +259,7 @@ CNF_KERNEL(fold_backward, (const Real* w, const Real* log_scale, const Real* bia
   }
 );
 
-/// scale * noise of rows r, as core/noise.hpp defines it: row r belongs to input first_input + r / draws and is its draw
+/// scale * noise of rows r, as noise/noise.hpp defines it: row r belongs to input first_input + r / draws and is its draw
 /// first_draw + r % draws. The seed is `seed` plus *shift, where there is one. kind: 0 uniform, 1 normal, 2 logistic.
 CNF_KERNEL(noise, (Real* out, long long per_row, long long rows, unsigned long long seed, const long long* shift,
                    unsigned stream, long long first_input, long long draws, long long first_draw, int kind,

@@ -32,10 +32,13 @@ namespace cnf::libtorch {
 
 /// Types, place and size of a launch. `network`: type of networks' numbers, where a kernel sees any.
 struct Launch {
+  /// Where it runs, and in which precision.
   const at::Tensor& like;
+  /// On a GPU.
   long long blocks = 1;
   int threads = 256;     // of a block on the GPU; a power of two
   long long shared = 0;  // doubles that the threads of a block share
+  /// Of what a network returned.
   at::ScalarType network = at::kFloat;
 };
 
@@ -133,6 +136,7 @@ void launch_typed(const Launch& at, Given... given) {
 
 /// Where operations of the state that ATen can do, too, are single kernels: on GPUs; tests compare both everywhere.
 enum class Fusing { on_gpus, everywhere, nowhere };
+/// Whether kernels of ours are used, in this thread.
 inline Fusing& fusing() {
   static Fusing where = Fusing::on_gpus;
   return where;

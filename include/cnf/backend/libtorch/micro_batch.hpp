@@ -30,6 +30,7 @@ inline bool waits_for_first_batch(const torch::nn::Module& module) {
   return false;
 }
 
+/// Which pieces these are.
 struct PieceOptions {
   bool may_be_first = true;  // an ActNorm may still wait for its first batch: to know it is to ask the device
   long of = 0;  // samples of the batch of which these are one process's part; 0: they are all of it
@@ -65,6 +66,7 @@ class MicroBatch {
  public:
   static constexpr long whole = 0, fastest = -1;  // instead of a number
 
+  /// For batches of this size.
   explicit MicroBatch(long batch, long rows_wanted = fastest) {
     if (rows_wanted != fastest)
       tried_.push_back({rows_wanted == whole ? batch : std::min(rows_wanted, batch)});

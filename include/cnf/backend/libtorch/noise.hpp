@@ -1,4 +1,4 @@
-// Noise where the model is: the same numbers as the host's (core/noise.hpp: Philox bits equal, normals to rounding), in
+// Noise where the model is: the same numbers as the host's (noise/noise.hpp: Philox bits equal, normals to rounding), in
 // parallel on the CPU and by a kernel on CUDA, where the seed's shift lies in device memory, so that a captured graph
 // draws anew at every replay.
 #pragma once
@@ -10,7 +10,7 @@
 
 #include "cnf/backend/libtorch/launch.hpp"
 #include "cnf/core/error.hpp"
-#include "cnf/core/noise_rows.hpp"
+#include "cnf/noise/noise_rows.hpp"
 
 namespace cnf::libtorch {
 

@@ -17,6 +17,7 @@ namespace cnf::libtorch {
 /// A library opened by the first of its names that exists; Error naming all where none does.
 class SharedLibrary {
  public:
+  /// The first of these that can be opened.
   explicit SharedLibrary(const std::vector<const char*>& names) {
     std::string tried;
     for (const char* name : names) {

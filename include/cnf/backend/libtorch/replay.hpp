@@ -42,6 +42,7 @@ class Replay {
   /// Whether the latest run was a replay.
   bool replayed() const { return replayed_; }
 
+  /// Runs the work, or replays what was captured for this key.
   void run(const std::vector<std::int64_t>& key, [[maybe_unused]] bool may_capture,
            const std::function<void()>& work) {
     replayed_ = false;

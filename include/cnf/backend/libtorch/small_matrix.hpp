@@ -123,6 +123,7 @@ struct Folded : torch::autograd::Function<Folded> {
 
 }  // namespace detail
 
+/// log|det w|, with its gradient.
 inline at::Tensor log_abs_det(const at::Tensor& w) { return detail::LogAbsDet::apply(w); }
 inline at::Tensor inverse(const at::Tensor& w) { return detail::Inverse::apply(w); }
 
@@ -151,8 +152,10 @@ inline at::Tensor mix_channels(at::Tensor x, const at::Tensor& w, const at::Tens
 
 /// ActNorm, then a mixing by w, of an x with `area` pixels.
 struct NormalisedMix {
+  /// log_det: nats, one number for all samples.
   at::Tensor y, log_det;
 };
+/// W exp(s) (x + b), and its log|det|.
 inline NormalisedMix normalised_mix(at::Tensor x, const at::Tensor& log_scale, const at::Tensor& bias,
                                     const at::Tensor& w, double area) {
   if (detail::is_small(w) && w.is_contiguous()) {
@@ -178,5 +181,31 @@ at::Tensor normalised_unmix(at::Tensor y, const at::Tensor& log_scale, const at:
   }
   return mix_channels(std::move(y), weight.inverse() * at::exp(-log_scale).unsqueeze(1), -bias);
 }
+
+/// The small matrices of 1x1 convolutions.
+struct SmallMatrices {
+  using Matrix = at::Tensor;
+
+  /// log|det w|.
+  static at::Tensor log_abs_det(const Matrix& w) { return libtorch::log_abs_det(w); }
+  static Matrix inverse(const Matrix& w) { return libtorch::inverse(w); }
+  /// The product of the reflections 1 - 2 v v^T / v^T v of the rows v of a parameter, as 1 - V^T T V with
+  /// T^-1 = triu(V V^T, 1) + diag(V V^T) / 2 (Joffrain et al., Accumulating Householder transformations, revisited, 2006).
+  static Matrix reflections(const at::Tensor& v) {
+    const at::NoTF32Guard whole_numbers;
+    const auto gram = v.matmul(v.t());
+    const auto factor = gram.triu(1) + at::diag(at::diagonal(gram) * 0.5);
+    return at::eye(v.size(1), v.options()) -
+           v.t().matmul(at::linalg_solve_triangular(factor, v, /*upper=*/true));
+  }
+  /// The transposed matrix.
+  static Matrix transposed(const Matrix& m) { return m.t(); }
+  /// permutation L (U + diag(diagonal)), with a unit diagonal in L and strictly upper U.
+  static Matrix plu_product(const Matrix& permutation, const Matrix& lower, const Matrix& upper,
+                            const at::Tensor& diagonal) {
+    return permutation.matmul((lower.tril(-1) + at::eye(lower.size(0), lower.options()))
+                                  .matmul(upper.triu(1) + at::diag(diagonal)));
+  }
+};
 
 }  // namespace cnf::libtorch

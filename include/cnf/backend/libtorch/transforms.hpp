@@ -147,6 +147,7 @@ inline Mapped transformed(const at::Tensor& x, const at::Tensor& raw, const Spli
   return {at::where(inside, y, x), at::where(inside, log_slope, at::zeros({}, x.options()))};
 }
 
+/// The inverse.
 inline at::Tensor restored(const at::Tensor& y, const at::Tensor& raw, const SplineShape& shape) {
   const detail::Spline spline(y, raw, shape);
   const auto within = at::clamp(y, shape.low, shape.high);

@@ -17,6 +17,7 @@
 
 namespace cnf::libtorch {
 
+/// What is kept, the standard normal rest, and log|det|.
 struct Whitened {
   at::Tensor kept, e, log_det;  // kept: undefined where nothing is
 };

@@ -292,7 +292,7 @@ TEST_CASE("backends agree: modules, their names, and parameters") {
     std::vector<double> values;
     B::for_each_parameter(m, [&](const std::string& name, const typename B::Parameter& q) {
       names.push_back(name);
-      CHECK(B::dtype(q) == cnf::io::DType::f64);
+      CHECK(B::dtype(q) == cnf::DType::f64);
       for (const long s : B::sizes(q)) values.push_back(double(s));
       for (const double v : B::to_host(q)) values.push_back(v);
     });

@@ -10,7 +10,7 @@ using namespace cnf;
 
 std::vector<at::Tensor> gradients(bool once) {
   libtorch::Model<models::Sr> model({.seed = 1, .placement = {.networks = at::kBFloat16}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const auto x = random_tensor({2, 3, 8, 8}, 1), y = models::uniform_integers({2, 3, 16, 16}, 2);
   std::optional<libtorch::CastOnce> converted;
   if (once) converted.emplace(model.parameters(), at::kBFloat16);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cnf/backend/libtorch/backend.hpp"
-#include "cnf/core/lu.hpp"
+#include "cnf/math/lu.hpp"
 #include "support/doctest.hpp"
 #include "support/random_tensor.hpp"
 
@@ -209,7 +209,7 @@ TEST_CASE("add_part adds a part of the channels") {
   CHECK(difference(sum, expected) == 0);
 }
 
-TEST_CASE("invert is the inverse that core/lu.hpp gives, whatever the pivots") {
+TEST_CASE("invert is the inverse that math/lu.hpp gives, whatever the pivots") {
   for (const int n : {1, 2, 3, 12, 24, 48}) {
     CAPTURE(n);
     auto w = random_tensor({n, n}, std::uint64_t(n));

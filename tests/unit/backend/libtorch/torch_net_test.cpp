@@ -65,7 +65,7 @@ TEST_CASE("a torch::nn::Module as a coupling's network keeps the layer contract"
 TEST_CASE("parameters of a module and of a script are placed, saved, loaded and trained with the rest") {
   const TemporaryFolder folder;
   Mixed model({.seed = 1, .placement = {.dtype = at::kDouble}});
-  models::make_ready(model);
+  cnf::testing::make_ready(model);
   const auto x = random_tensor({2, 3, 4, 6}, 1), y = random_tensor({2, 3, 4, 6}, 2);
   const auto log_prob = model.given(x).log_prob(y);
   const auto names = model.named_parameters();

@@ -32,6 +32,7 @@
 
 namespace cnf::distributed {
 
+/// How processes find and wait for one another.
 struct ConnectOptions {
   double timeout = 60;           // seconds that processes wait for one another, at the start and in sums
   at::Device device = at::kCPU;  // of the model: on CUDA also NCCL is made ready
@@ -355,8 +356,7 @@ class Connected final : public Replicas {
 template <class Work>
 void together(const World& world, const ConnectOptions& options, const Work& work) {
   if (world.size == 1 && !options.even_alone) {
-    Replicas alone;
-    work(alone);
+    work(Replicas::alone());
     return;
   }
 #if CNF_GLOO

@@ -17,6 +17,7 @@
 #if __has_include(<torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>) && __has_include(<gloo/rendezvous/store.h>)
 #define CNF_GLOO 1
 #else
+/// Whether Gloo's headers are here.
 #define CNF_GLOO 0
 #endif
 #endif
@@ -24,6 +25,7 @@
 #if defined(CNF_CUDA) && __has_include(<nccl.h>)
 #define CNF_NCCL 1
 #else
+/// Whether NCCL's headers are here.
 #define CNF_NCCL 0
 #endif
 #endif

@@ -46,6 +46,7 @@ class GradientBuckets {
     for (auto& b : s.buckets) b.missing = long(b.members.size());
   }
 
+  /// Waits for the sums, and writes them into the gradients.
   void finish() {
     auto& s = *state_;
     if (!s.listens) return;

@@ -76,6 +76,7 @@ class MeetingPoint {
     thread_.join();
   }
 
+  /// Where it listens.
   int port() const { return port_; }
 
  private:
@@ -218,6 +219,7 @@ class Visitor {
     if (reply.kind != 'y') throw Error("refused at " + place_ + ": " + reply.value);
   }
 
+  /// Puts it into the table.
   void set(const std::string& key, const std::string& value) { ask({'s', key, value}); }
   /// What stands there then: the first who sets it wins.
   std::string set_first(const std::string& key, const std::string& value) {
@@ -231,6 +233,7 @@ class Visitor {
   long long add(const std::string& key, long long value) {
     return std::stoll(ask({'a', key, std::to_string(value)}).value);
   }
+  /// Whether it was there.
   bool remove(const std::string& key) { return ask({'d', key, ""}).kind == 'y'; }
   long long count() { return std::stoll(ask({'#', "", ""}).value); }
   /// Before the process ends in order.

@@ -23,6 +23,7 @@ namespace cnf::distributed {
 
 /// Samples first .. first + count - 1 of a batch of `of`.
 struct Share {
+  /// Samples first .. first + count - 1 of a batch of `of`.
   long first = 0, count = 0, of = 0;
 };
 
@@ -33,15 +34,24 @@ class Replicas {
   Replicas& operator=(const Replicas&) = delete;
   virtual ~Replicas() = default;
 
+  /// One process, of no others.
+  static Replicas& alone() {
+    static Replicas one;
+    return one;
+  }
+
   virtual int rank() const { return 0; }
   virtual int size() const { return 1; }
+  /// Who prints and writes.
   bool is_first() const { return rank() == 0; }
 
   /// Begins to add up; t is the sum when what is returned has run.
   virtual std::function<void()> begin_sum(at::Tensor) {
     return [] {};
   }
+  /// Over all processes, into t of each.
   void sum(const at::Tensor& t) { begin_sum(t)(); }
+  /// Makes t of all what it is in the first.
   virtual void copy_from_first(at::Tensor) {}
   /// Waits as long as all others live.
   virtual std::vector<std::string> gather(const std::string& mine) { return {mine}; }
@@ -101,6 +111,7 @@ inline Replicas*& joint() {
 /// batch of all processes.
 class JointBatch {
  public:
+  /// Of these.
   explicit JointBatch(Replicas& replicas) : outer_(detail::joint()) {
     detail::joint() = replicas.size() > 1 ? &replicas : nullptr;
   }

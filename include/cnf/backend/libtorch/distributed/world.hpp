@@ -20,6 +20,7 @@
 namespace cnf::distributed {
 
 struct World {
+  /// Which of how many.
   int rank = 0, size = 1;
   int local_rank = 0, local_size = 1;  // on its machine
   std::string address = "127.0.0.1";   // of the first process's machine

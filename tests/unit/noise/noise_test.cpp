@@ -1,4 +1,4 @@
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 #include <algorithm>
 

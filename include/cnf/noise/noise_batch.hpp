@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cnf/core/batch.hpp"
-#include "cnf/core/noise_rows.hpp"
+#include "cnf/noise/noise_rows.hpp"
 
 namespace cnf {
 

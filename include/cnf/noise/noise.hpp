@@ -40,8 +40,10 @@ constexpr double unit_interval(std::uint32_t high, std::uint32_t low) {
 /// What a number is for: streams of one seed are independent of each other.
 enum class Stream : std::uint32_t { latents = 0, dequantization = 1, parameters = 2, user = 3 };
 
+/// Of noise: uniform on (0, 1), standard normal, standard logistic.
 enum class Distribution { uniform, normal, logistic };
 
+/// What a number is a function of.
 struct NoiseKey {
   std::uint64_t seed = 0;
   Stream stream = Stream::user;

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "cnf/core/shape.hpp"
+#include "cnf/shape/shape.hpp"
 
 namespace cnf {
 
@@ -38,6 +38,7 @@ template <class A, class B>
 struct join;
 template <template <class...> class List, class... A, class... B>
 struct join<List<A...>, List<B...>> {
+  /// The list.
   using type = List<A..., B...>;
 };
 
@@ -46,6 +47,7 @@ struct join<List<A...>, List<B...>> {
 /// Shape number I of a list, and two lists as one.
 template <int I, class List>
 using nth_t = typename detail::nth<I, List>::type;
+/// One list after the other.
 template <class A, class B>
 using join_t = typename detail::join<A, B>::type;
 
@@ -67,6 +69,7 @@ inline constexpr int largest_divisor = detail::divisors<List>::largest;
 /// Which map of F a layer on In reads: how many fit, and the place of the first.
 template <class F, class In>
 struct matching_map;
+/// The map that has the height and width of In.
 template <class... S, class In>
 struct matching_map<Features<S...>, In> {
   static constexpr int count = (0 + ... + int(same_extents<S, In>));
@@ -99,8 +102,10 @@ using condition_t = typename detail::condition<F, In>::type;
 /// F for a target of Height x Width.
 template <class List, int Height, int Width>
 struct resolve_list;
+/// A list of shapes at the sizes of one target.
 template <template <class...> class List, class... S, int Height, int Width>
 struct resolve_list<List<S...>, Height, Width> {
+  /// The list.
   using type = List<resolved<S, Height, Width>...>;
 };
 

@@ -1,4 +1,4 @@
-#include "cnf/core/initial.hpp"
+#include "cnf/noise/initial.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "cnf/core/shape.hpp"
+#include "cnf/shape/shape.hpp"
 
 #include "support/doctest.hpp"
 

@@ -1,14 +1,17 @@
-// Element types of stored tensors, by the names that safetensors files use.
+// Element types of tensors, by the names that safetensors files use.
 //
-//     cnf::io::dtype_name(cnf::io::DType::bf16)    "BF16"
-//     cnf::io::dtype_bytes(cnf::io::DType::bf16)   2
+//     cnf::dtype_name(cnf::DType::bf16)    "BF16"
+//     cnf::dtype_bytes(cnf::DType::bf16)   2
+//     cnf::dtype_named("BF16")             cnf::DType::bf16; nothing for a name that is none
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
-namespace cnf::io {
+namespace cnf {
 
 enum class DType { boolean, u8, i8, u16, i16, f16, bf16, u32, i32, f32, u64, i64, f64 };
 
@@ -43,4 +46,11 @@ constexpr std::size_t dtype_bytes(DType dtype) {
   return detail::dtypes[static_cast<std::size_t>(dtype)].bytes;
 }
 
-}  // namespace cnf::io
+/// The dtype of a name.
+constexpr std::optional<DType> dtype_named(std::string_view name) {
+  const auto known = std::ranges::find(detail::dtypes, name, &detail::DTypeEntry::name);
+  if (known == detail::dtypes.end()) return {};
+  return static_cast<DType>(known - detail::dtypes.begin());
+}
+
+}  // namespace cnf

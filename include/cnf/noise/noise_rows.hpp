@@ -2,7 +2,7 @@
 // `first_draw + r % draws`.
 #pragma once
 
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 namespace cnf {
 

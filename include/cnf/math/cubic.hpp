@@ -6,6 +6,7 @@
 
 namespace cnf {
 
+/// Weights of five pixels for the two pixels of the doubled size.
 inline constexpr std::array<std::array<double, 5>, 2> doubling_taps{
     {{-0.0234375, 0.2265625, 0.8671875, -0.0703125, 0}, {0, -0.0703125, 0.8671875, 0.2265625, -0.0234375}}};
 

@@ -1,4 +1,4 @@
-#include "cnf/core/lu.hpp"
+#include "cnf/math/lu.hpp"
 
 #include <Eigen/LU>
 #include <cmath>

@@ -19,6 +19,7 @@ struct Lu {
   std::vector<double> factors;  // U, and below its diagonal L, whose own diagonal is 1
   std::vector<int> source;      // the row of W that each row of the factors comes from
 
+  /// Of a row-major matrix.
   Lu(std::vector<double> w, int size) : n(size), factors(std::move(w)), source(std::size_t(size)) {
     std::iota(source.begin(), source.end(), 0);
     for (int k = 0; k < n; ++k) {

@@ -8,14 +8,16 @@
 #include <cstddef>
 #include <vector>
 
-#include "cnf/core/noise.hpp"
+#include "cnf/noise/noise.hpp"
 
 namespace cnf::initial {
 
+/// All 0.
 inline constexpr auto zeros = [](std::size_t count, const NoiseKey&) {
   return std::vector<double>(count, 0.0);
 };
 
+/// All 1.
 inline constexpr auto ones = [](std::size_t count, const NoiseKey&) {
   return std::vector<double>(count, 1.0);
 };
@@ -61,6 +63,7 @@ inline std::vector<double> random_rotation(int n, const NoiseKey& key) {
   return m;
 }
 
+/// A random rotation of n dimensions, row-major.
 inline auto rotation(int n) {
   return [n](std::size_t, const NoiseKey& key) { return random_rotation(n, key); };
 }

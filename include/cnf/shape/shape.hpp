@@ -25,19 +25,30 @@ struct dynamic_over {
 };
 inline constexpr dynamic_over dynamic{1};
 
+/// Whether an extent is known at compile time.
 constexpr bool is_fixed(int) { return true; }
+/// Whether an extent is known at compile time.
 constexpr bool is_fixed(dynamic_over) { return false; }
+/// By what a target's extent is divided.
 constexpr int divisor_of(int) { return 1; }
+/// By what a target's extent is divided.
 constexpr int divisor_of(dynamic_over extent) { return extent.divisor; }
 
 /// Half an extent, where it is even; and twice an extent, where that is not more than the target's.
 constexpr bool is_even(int extent) { return extent % 2 == 0; }
+/// The run will tell.
 constexpr bool is_even(dynamic_over) { return true; }
+/// Half of it.
 constexpr int halved(int extent) { return extent < 2 ? 1 : extent / 2; }
+/// Half of it.
 constexpr dynamic_over halved(dynamic_over extent) { return extent / 2; }
+/// Whether there is twice of it.
 constexpr bool can_double(int) { return true; }
+/// Whether there is twice of it.
 constexpr bool can_double(dynamic_over extent) { return extent.divisor % 2 == 0; }
+/// Twice of it.
 constexpr int doubled(int extent) { return 2 * extent; }
+/// Twice of it.
 constexpr dynamic_over doubled(dynamic_over extent) { return {extent.divisor < 2 ? 1 : extent.divisor / 2}; }
 
 /// Whether an extent can be halved that many times.
@@ -49,21 +60,29 @@ constexpr bool can_halve(auto extent, int times) {
 
 /// How many times `small` goes into `large`; 0 where one is fixed and the other is not.
 constexpr int ratio(int large, int small) { return large / small; }
+/// How often the small one goes into the large one; 0: not at all.
 constexpr int ratio(dynamic_over large, dynamic_over small) { return small.divisor / large.divisor; }
+/// Of extents of two kinds.
 constexpr int ratio(auto, auto) { return 0; }
 
 /// An extent once the target's is known; a fixed one is itself.
 constexpr long resolve(int extent, long) { return extent; }
+/// Pixels of a target's extent.
 constexpr long resolve(dynamic_over extent, long target) { return target / extent.divisor; }
 
 /// Whether an extent may have this many pixels.
 constexpr bool may_be(int extent, long pixels) { return extent == pixels; }
+/// Whether it may be so many pixels.
 constexpr bool may_be(dynamic_over, long) { return true; }
 
+/// Whether two extents are one.
 constexpr bool same_extent(int a, int b) { return a == b; }
+/// Whether two extents are one.
 constexpr bool same_extent(dynamic_over a, dynamic_over b) { return a == b; }
+/// Extents of two kinds are not.
 constexpr bool same_extent(auto, auto) { return false; }
 
+/// An int or a dynamic_over.
 template <class T>
 inline constexpr bool is_extent = std::is_same_v<T, int> || std::is_same_v<T, dynamic_over>;
 
@@ -81,19 +100,23 @@ struct Shape {
                 "cnf: an extent is positive, or dynamic");
 };
 
+/// Whether it is a Shape.
 template <class S>
 inline constexpr bool is_shape = false;
+/// A Shape is.
 template <int C, auto H, auto W>
 inline constexpr bool is_shape<Shape<C, H, W>> = true;
 
 /// S has fixed extents; area and size are of fixed shapes, and 0 for dynamic ones.
 template <class S>
 inline constexpr bool is_fixed_shape = is_fixed(S::height) && is_fixed(S::width);
+/// Pixels of a fixed shape, else 0.
 template <class S>
 inline constexpr long area = is_fixed_shape<S> ? resolve(S::height, 0) * resolve(S::width, 0) : 0;
 template <class S>
 inline constexpr long size = S::channels* area<S>;
 
+/// Whether two shapes have the same height and width.
 template <class A, class B>
 inline constexpr bool same_extents = same_extent(A::height, B::height) && same_extent(A::width, B::width);
 
