@@ -1,4 +1,4 @@
-// Workload W (workload.hpp) for benchmarks/compare: answers each line on stdin with one of JSON, "run" with
+// Workload W (workload.hpp) for benchmarks/against_pytorch: answers each line on stdin with one of JSON, "run" with
 // the seconds of one run, "memory" with the growth over one run of the process's peak resident memory and of
 // its peak live tensor memory, bytes.
 #include "workload.hpp"
