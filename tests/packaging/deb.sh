@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# deb.sh CPACK BUILD ROOT [LINTIAN]: makes the Debian package in BUILD, asks lintian, and unpacks it into ROOT
+set -euo pipefail
+cpack=$1 build=$2 root=$3 lintian=${4:-}
+cd "$build"
+rm -rf "$root" libcnf-dev_*.deb
+"$cpack" --config CPackConfig.cmake
+[[ -z $lintian ]] || "$lintian" --allow-root --fail-on error,warning libcnf-dev_*_all.deb
+mkdir -p "$root"
+dpkg-deb -x libcnf-dev_*_all.deb "$root"
+[[ -s $root/usr/share/doc/libcnf-dev/copyright && -s $root/usr/include/cnf/core.hpp ]]
