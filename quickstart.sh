@@ -56,7 +56,11 @@ if [[ $mode == test ]]; then
     "clang|a second compiler that must accept core and Eigen"
     "clang-format|the test of the sources' format"
     "git|lists the sources for it"
-    "python3|compares compile times"
+    "python3|compares compile times, and runs the scripts of docs and packages"
+    "doxygen|the site"
+    "doxygen-awesome-css|its looks"
+    "help2man|manual pages of the programs"
+    "lintian|checks the Debian package"
     "python3-torch|torchrun, which starts several processes"
     "openmpi-bin|mpirun, which does, too"
   )
