@@ -75,7 +75,7 @@ Result reach(const density::Density& of, double seconds) {
 template <int D>
 void compare(const density::Density& of, double seconds, nlohmann::json& results) {
   const auto truth = density::entropy(of);
-  std::printf("%-14s %8.3f", of.name.c_str(), truth.mean);
+  std::printf("%-14s %8.3f +- %.4f", of.name.c_str(), truth.mean, truth.error);
   const auto one = [&]<class Coupling>(const char* kind, std::type_identity<Coupling>) {
     const auto r = reach<D, Coupling>(of, seconds);
     std::printf("  %8.3f %5s s", truth.mean + r.excess.mean,
@@ -108,7 +108,7 @@ void run(double seconds, const std::string& only, const std::string& out) {
   std::printf(
       "cross entropy, nats, after %.0f s of training each, and after how many it was within %.2f of the "
       "entropy\n"
-      "%-14s %8s  %16s  %16s  %16s\n",
+      "%-14s %18s  %16s  %16s  %16s\n",
       seconds, near, "", "entropy", "affine", "spline", "mixture");
   for (const auto& of : chosen) {
     switch (of.dimensions) {

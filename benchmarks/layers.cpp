@@ -1,7 +1,12 @@
 // Layers and networks alone, on both backends: 16 samples of 12 channels at 16x16, features of 128 channels.
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
+
+#include "cnf/backend/libtorch/torch_net.hpp"
 #include "cnf/eigen.hpp"
 #include "cnf/libtorch.hpp"
-#include "cnf/testing/perturb.hpp"
+#include "cnf/testing/models.hpp"
 #include "measure.hpp"
 
 namespace {
@@ -104,9 +109,52 @@ void add_all(const std::string& backend) {
   add_extractor<Both<Rrdb<1, 32, 128, 2>, Labels>, B, Pair<Shape<3, 64, 64>, Shape<1>>>(backend);
 }
 
+/// A network, and an extractor, of somebody's own.
+struct Mine {
+  static std::string describe() { return "Mine"; }
+  static torch::nn::Sequential make(int in, int out) {
+    return torch::nn::Sequential(torch::nn::Conv2d(torch::nn::Conv2dOptions(in, 128, 3).padding(1)),
+                                 torch::nn::ReLU(), torch::nn::Conv2d(torch::nn::Conv2dOptions(128, out, 1)));
+  }
+  static torch::nn::Sequential make(int in) { return make(in, 128); }
+};
+
+/// A whole model of vectors without a condition.
+using MoonStep = Sequential<ActNorm, SplineCoupling<ResidualMlp<64>>, InvConv1x1>;
+using MoonFlow = Sequential<Repeat<4, MoonStep>, Prior>;
+using Moons = UnconditionalFlow<Shape<2>, MoonFlow>;
+
+template <class B>
+void unconditional(benchmark::State& state, bool samples_instead) {
+  const typename B::NoGradients no_gradients;
+  Model<Moons, B> model({.seed = 1});
+  testing::make_ready(model);
+  const auto y = random_tensor<B>(512, 2, 1, 1);
+  benchmarks::measure(state, 512.0 * double(multiply_adds<MoonFlow, Shape<2>>), [&] {
+    if (samples_instead)
+      benchmark::DoNotOptimize(model.sample({.count = 512, .seed = 1}));
+    else
+      benchmark::DoNotOptimize(model.log_prob(y));
+  });
+}
+
+template <class B>
+void add_unconditional(const std::string& backend) {
+  for (const bool samples_instead : {false, true})
+    benchmark::RegisterBenchmark(
+        ("UnconditionalFlow/" + std::string(samples_instead ? "sample/" : "log_prob/") + backend).c_str(),
+        unconditional<B>, samples_instead)
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+}
+
 const bool added = [] {
   add_all<Torch>("libtorch");
   add_all<Eigen32>("eigen");
+  add_layer<AffineCoupling<libtorch::TorchNet<Mine>>, Torch>("libtorch");
+  add_extractor<libtorch::TorchExtractor<Mine, Features<Shape<128, 64, 64>>>, Torch>("libtorch");
+  add_unconditional<Torch>("libtorch");
+  add_unconditional<Eigen32>("eigen");
   return true;
 }();
 

@@ -24,7 +24,7 @@ if output=$("$@" "${flags[@]}" "$source" 2>&1); then
   echo "$source: compiles, but must not"
   exit 1
 fi
-output=${output//> >/>>}  # as g++ writes them
+output=${output//> >/>>}  # g++ writes > >
 for text in "${expected[@]}"; do
   if [[ $output != *"$text"* ]]; then
     printf '%s\n\n%s: the compiler did not say: %s\n' "$output" "$source" "$text"

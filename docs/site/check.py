@@ -12,9 +12,7 @@ import re
 import sys
 import urllib.parse
 
-
-def slug(title):
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+from page import slug
 
 
 def without_code(text):

@@ -3,18 +3,18 @@
 
     filter.py FILE        prints the header with Doxygen's own marks
 
-* The comment at the top of a header documents the file, the type that the header is named after, and whatever else it
-  names.
+* The comment at the top of a header documents the file and the type that the header is named after. Of what else it names,
+  the sentence that does.
 * A comment after a member documents it. A comment above members documents all of them up to the next blank line.
-* Names that mean the same everywhere are in NAMES.
+* What every spec says of itself has the meaning that its contract gives it: NAMES.
 * Operations of Eigen's backend are those of LibTorch's.
 """
 import pathlib
 import re
 import sys
 
+SPECS = ("layers", "nets", "compose", "dequantize", "densities", "transforms")  # folders of specs; and some of model/
 NAMES = {
-    # what every spec says of itself (core/layer.hpp, nets/network.hpp, nets/extractor.hpp)
     "describe": "The spec as text, as it was written; checkpoints hold it.",
     "On": "What it does to shapes, as the contract asks (core/layer.hpp).",
     "Bound": "What it does to numbers on a backend, as the contract asks (core/layer.hpp).",
@@ -25,67 +25,29 @@ NAMES = {
     "volume_preserving": "Whether log|det| is 0.",
     "tiled": "Whether its networks run in tiles over large images.",
     "radius": "How far it looks, in pixels.",
-    "parameters": "How many numbers it learns, or these.",
+    "parameters": "How many numbers it learns.",
     "multiply_adds": "Per sample; 0 for dynamic shapes.",
     "takes": "Whether it takes such an input.",
-    "first first_conv last inner middle head trunk down conv": "One of its convolutions.",
-    "per_channel parameters_text coupling elementwise": "What a transform says of itself (transforms/transform.hpp).",
+    "first last inner middle head trunk down conv": "The shape of one of its convolutions.",
+    "per_channel": "Raw parameters of a channel.",
+    "parameters_text": "Its arguments as text.",
+    "coupling elementwise": "What a layer of this transform is called.",
     "forward": "Data to latent.",
     "inverse": "Latent to data.",
-    "backward": "Gradients.",
-    "log_det": "log|det dy/dx|, nats per sample.",
-    "log_scale": "The logarithm of the scale, or how it follows from what a network returned.",
-    "log_slope": "log dy/dx, nats.",
+    "log_scale": "log s as a function of what a network returned.",
     "log_prob": "Nats per sample.",
     "bits_per_dim": "Bits per dimension and what kind of number that is.",
-    "encode": "The latents of a target.",
-    "decode": "The target of latents.",
     "sample": "Draws targets; the same seed gives the same.",
-    "first_nonfinite": "The path of the first layer whose output is not finite, or an empty text.",
-    # sizes
-    "n": "How many.",
-    "count size": "How many.",
-    "samples channels height width h w": "An extent of (N, C, H, W).",
-    "area": "Pixels of a sample.",
-    "sizes": "(N, C, H, W), or the sizes that a parameter has in LibTorch.",
-    "rows": "Some samples of a batch.",
-    "batch": "Samples in a step, or a function that gives them.",
-    "kernel stride padding in out": "Of a convolution.",
-    "weight weights bias biases": "Of a convolution or a linear map.",
-    "features maps input target base extracted": "A part of the model, by the name that it has in the field.",
-    "divisor": "What sizes are padded to multiples of.",
-    "index level map": "Which one.",
-    "device": "Where it is.",
-    "dtype": "The element type.",
-    "threads": "How many are used.",
-    "path": "Of the file.",
-    "values data": "The numbers.",
-    "shape": "Its shape.",
-    "shift scale": "Of an affine map.",
-    "low high bins levels": "Of the interval, and how many parts it has.",
-    # randomness
-    "seed": "The same seed gives the same numbers.",
-    "draws draw first_draw first_input stream kind": "Of the key of a noise (noise/noise.hpp).",
-    # the rest
-    "operator+ operator- operator* operator/ operator+= operator== operator": "As numbers have it.",
-    "loss": "What training minimises.",
+    "loss": "What training minimises, per pixel.",
+    "logit": "log p / (1 - p) of a pixel.",
     "likelihood": "Exact, or a bound.",
-    "logit": "log p / (1 - p).",
-    "at": "One number.",
-    "get": "The value.",
-    "add": "One more.",
-    "precision": "In which networks compute, or correct among the found.",
-    "rank": "Which process this is, from 0.",
-    "name": "By which it is known.",
-    "pixels": "Their number.",
-    "bound": "Of the logarithm of a scale.",
+    "target input features flow base extracted maps": "A part of the model, by the name that it has in the field.",
+    "divisor": "What sizes are padded to multiples of.",
+    "table": "A row for each part: shapes, parameters, multiply-adds.",
     "order": "Which channel of the input each channel of the output is.",
     "widths": "Of its layers.",
-    "table": "A row for each part: shapes, parameters, multiply-adds.",
-    "flow": "The flow.",
-    "tile": "The side of the tiles, pixels; 0: chosen to fit.",
-    "y": "What comes out.",
-    "x": "What goes in.",
+    "levels": "How many values a target has.",
+    "bound": "Of |log s|.",
     "Tensor Parameter PerSample Numbers Module Vector Matrix Values Input Target Shape backend spec list":
         "The type that this has here.",
 }
@@ -103,7 +65,6 @@ def main():
     header = [("    " if line.startswith("//  ") else "") + line[2:].strip().replace("*/", "* /").replace("/*", "/ *")
               for line in lines[:top]]
     out = ["/** @file", *header, " */"]
-    named = set(re.findall(r"\w+", " ".join(header)))
     group, indent = [], 0  # the comment that holds for the members after it, and how deep it stands
     documented = False     # by a comment before
     for i, line in enumerate(lines[top:], top):
@@ -125,28 +86,65 @@ def main():
             continue
         if not text or depth < indent:
             group = []
-        starts = depth <= 6 and MEMBER.match(text) and re.search(r"([;{}:]|^)$", code(lines[i - 1]).strip())
+        starts = depth <= 4 and not inside_body(lines, i) and MEMBER.match(text) and re.search(r"([;{}:]|^)$", code(lines[i - 1]).strip())
         if not documented and starts and not re.search(r"\s//", line):
             name, is_type = declared(lines, i)
             if is_type and pascal(path.stem) == name.lower().removeprefix("basic").removesuffix("spec"):
                 out += ["/**", *header, " */"]
             elif group and depth == indent:
                 out.append("/// " + " ".join(group))
-            elif depth > 0 and name in NAMES:
+            elif re.match(r"operator[-+*/]?=?$|operator==$", name):
+                out.append("/// Member by member." if name == "operator==" else "/// As numbers have it.")
+            elif depth in (2, 4) and name in NAMES and (is_type or is_spec(path)):
                 out.append("/// " + NAMES[name])
             elif depth > 0 and "/backend/eigen/" in str(path) and text.startswith(("static", "template")):
                 out.append("/// As in the backend of LibTorch.")
-            elif depth == 0 and name in named:
-                out.append("/// The head of this header explains it.")
+            elif depth == 0 and (sentence := sentence_about(name, header)):
+                out.append(f"/// {sentence}")
         documented = text.startswith("///") or ((starts or documented) and text.startswith("template") and not text.endswith((";", "}")))
-        out.append(re.sub(r"([;{,])\s+// ", r"\1  ///< ", line))
+        out.append(re.sub(r"([;{,]|^#define \w+ \w+)\s+// ", r"\1  ///< ", line))
     out = [re.sub(r"<(?=[A-Za-z/])", r"\\<", line) if re.match(r"\s*///", line) or line in header and line[:4] != "    " else line
            for line in out]
     sys.stdout.write("\n".join(out))
 
 
+def is_spec(path):
+    return path.parent.name in SPECS or re.match(r"(conditional_|unconditional_|factorised_|layer\.|torch_net)", path.name)
+
+
+def sentence_about(name, header):
+    """The first sentence of the head that begins with the name, or has it in its code."""
+    text = " ".join(line if line[:4] != "    " else "." for line in header)
+    for sentence in re.split(r"(?<=[.:;])\s+", text):
+        if re.match(rf"(?:\S+ )?{re.escape(name)}\b", sentence) and len(sentence.split()) > 3:
+            return sentence.strip().rstrip(":;") + ("" if sentence.rstrip().endswith(".") else ".")
+    lines = [line.strip() for line in header if line[:4] == "    " and re.search(rf"\b{re.escape(name)}\b", line)]
+    return f"`{lines[0]}`" if lines else None
+
+
 def code(line):
     return re.sub(r"//.*", "", line)
+
+
+def inside_body(lines, i):
+    """Whether line i is a statement: the nearest line above that is less deep opens a function."""
+    depth = len(lines[i]) - len(lines[i].lstrip())
+    if depth == 0:
+        return False
+    for k in range(i - 1, -1, -1):
+        text = lines[k].strip()
+        if text and not text.startswith(("//", "#", "public", "private", "protected")):
+            if len(lines[k]) - len(lines[k].lstrip()) < depth:
+                return not re.search(r"\b(struct|class|namespace|enum|union)\b", opener(lines, k))
+    return False
+
+
+def opener(lines, i):
+    """The declaration whose brace stands on line i."""
+    first = i
+    while first > 0 and not re.search(r"[;}]\s*$|^\s*$|^\s*//", code(lines[first - 1])) and not lines[first - 1].strip().endswith("{"):
+        first -= 1
+    return " ".join(lines[first:i + 1])
 
 
 def pascal(stem):

@@ -59,4 +59,5 @@ def link(path, me, bang, text, target):
     return f"[{text}](@ref {page_id(there)}{'-' + anchor if anchor else ''})"
 
 
-main()
+if __name__ == "__main__":
+    main()

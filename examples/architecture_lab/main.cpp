@@ -32,6 +32,13 @@ int main() {
               shapes_text(Given{}).c_str(), "", "latents", "parameters", "multiply-adds");
   for_each_flow([]<class Flow>(const char* name) { row<Flow>(name); });
 
+  std::printf("\nmodels of %s\n\n%-16s %-20s %12s\n", shape_text<Image>().c_str(), "", "feature maps",
+              "parameters");
+  for_each_model([]<class Spec>(const char* name) {
+    std::printf("%-16s %-20s %12ld\n", name, shapes_text(typename Spec::features{}).c_str(),
+                Spec::parameters);
+  });
+
   std::printf("\ntwo levels, layer by layer\n");
   for (const auto& r : layer_table<TwoLevels, Image, Given>())
     std::printf("  %-8s %-36s %9s -> %-9s x%-2ld %9ld %10.1f M\n", r.path.c_str(), r.layer.c_str(),

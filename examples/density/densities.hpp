@@ -28,6 +28,8 @@ struct Density {
   int dimensions;
   std::function<at::Tensor(long n, std::uint64_t seed)> sample;
   std::function<at::Tensor(const at::Tensor& points)> log_density;  // (n)
+  /// (n), numbers whose mean is the entropy, nats; empty: -log_density.
+  std::function<at::Tensor(const at::Tensor& points)> information = {};
 };
 
 /// n numbers of a stream of a seed.
@@ -164,6 +166,12 @@ inline Density mixture(int dimensions, int components = 5) {
     axes.push_back(at::tensor(rotation, at::kDouble).view({dimensions, dimensions}));
   }
   const auto mean = at::stack(means), log_deviation = at::stack(log_deviations), axis = at::stack(axes);
+  /// log p(x | component), (components, n).
+  const auto each = [=](const at::Tensor& p) {
+    const auto along = at::matmul((p.flatten(1).unsqueeze(0) - mean.unsqueeze(1)), axis.transpose(1, 2));
+    return -0.5 * (along * at::exp(-log_deviation).unsqueeze(1)).square().sum(2) -
+           log_deviation.sum(1, true) - 0.5 * dimensions * std::log(2 * std::numbers::pi);
+  };
   return {
       "mixture of " + std::to_string(dimensions), dimensions,
       [=](long n, std::uint64_t seed) {
@@ -173,11 +181,14 @@ inline Density mixture(int dimensions, int components = 5) {
         return (mean.index_select(0, which) + at::bmm(e.unsqueeze(1), axis.index_select(0, which)).squeeze(1))
             .view({n, dimensions, 1, 1});
       },
+      [=](const at::Tensor& p) { return each(p).logsumexp(0) - std::log(double(components)); },
+      // H(X) = H(X | K) + H(K) - H(K | X): the first two are known, the third is small, and so is its noise
       [=](const at::Tensor& p) {
-        const auto along = at::matmul((p.flatten(1).unsqueeze(0) - mean.unsqueeze(1)), axis.transpose(1, 2));
-        const auto each = -0.5 * (along * at::exp(-log_deviation).unsqueeze(1)).square().sum(2) -
-                          log_deviation.sum(1, true) - 0.5 * dimensions * std::log(2 * std::numbers::pi);
-        return each.logsumexp(0) - std::log(double(components));
+        const double known = log_deviation.sum(1).mean().item<double>() +
+                             0.5 * dimensions * std::log(2 * std::numbers::pi * std::numbers::e) +
+                             std::log(double(components));
+        const auto log_share = at::log_softmax(each(p), 0);
+        return known + (log_share.exp() * log_share).sum(0);
       }};
 }
 
@@ -186,7 +197,7 @@ inline std::vector<Density> all() {
           eight_gaussians(), mixture(6), mixture(21),    mixture(63)};
 }
 
-/// Mean of -log p of n draws, and its standard error: the entropy, nats.
+/// A mean, and its standard error.
 struct Estimate {
   double mean, error;
 };
@@ -194,8 +205,10 @@ inline Estimate estimate(const at::Tensor& values) {
   const auto v = values.to(at::kDouble);
   return {v.mean().item<double>(), v.std().item<double>() / std::sqrt(double(v.numel()))};
 }
+/// By n draws, nats.
 inline Estimate entropy(const Density& d, long n = 100'000) {
-  return estimate(-d.log_density(d.sample(n, 1)));
+  const auto x = d.sample(n, 1);
+  return estimate(d.information ? d.information(x) : -d.log_density(x));
 }
 
 }  // namespace density

@@ -11,7 +11,7 @@ def read(path):
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = file.read()
-    types = {"F64": "<f8", "F32": "<f4", "BF16": "<u2", "I64": "<i8"}
+    types = {"F64": "<f8", "F32": "<f4", "BF16": "<u2"}  # cnf writes no others
     tensors = {}
     for name, part in header.items():
         if name != "__metadata__":

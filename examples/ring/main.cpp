@@ -1,4 +1,4 @@
-// p(y | x): a point y on a noisy ring whose radius is x. README's example of a training.
+// p(y | x): a point y on a noisy ring whose radius is x. The training of docs/using.md.
 #include <torch/cuda.h>
 
 #include <cnf/training/train.hpp>

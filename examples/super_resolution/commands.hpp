@@ -1,4 +1,4 @@
-// The commands of the program; each declares its options and what it does. README has a line for each.
+// The commands of the program; each declares its options and what it does. docs/programs.md has a line for each.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -319,6 +319,7 @@ void add_evaluate(CLI::App& app) {
   auto* c = app.add_subcommand(
       "evaluate", "bits per dimension, PSNR, SSIM and specks of a checkpoint on a folder of images");
   auto o = std::make_shared<Options>();
+  support::add_evaluation(*c, *o, "folder tree of images", "folder for the picture samples.png");
   c->add_option("--low", o->low,
                 "folder of the images' low resolutions; default: LR_x2/ beside HR/ in --data, else they are "
                 "brought down by MATLAB's bicubic kernel");
@@ -333,7 +334,6 @@ void add_evaluate(CLI::App& app) {
                 "measure PSNR and SSIM on the middle of larger images only; 0: never")
       ->check(support::not_negative())
       ->capture_default_str();
-  support::add_evaluation(*c, *o, "folder tree of images", "folder for the picture samples.png");
   support::add_tile(*c, o->computing);
   support::together(*c, o->computing, [o](support::Replicas& replicas, const auto&) { run(*o, replicas); });
 }

@@ -110,6 +110,7 @@ void run(Options o, support::Replicas& replicas, const support::Launch& launch) 
 void add_train(CLI::App& app) {
   auto* c = app.add_subcommand("train", "train a model on a folder of photographs");
   auto o = std::make_shared<Options>();
+  support::add_training(*c, *o, "folder tree of images");
   c->add_option("--validation", o->validation, "folder of held-out images; default: a part of --data");
   c->add_option("--held-out", o->held_out, "part of --data to hold out")
       ->check(CLI::Range(0.0, 0.5))
@@ -127,7 +128,7 @@ void add_train(CLI::App& app) {
   c->add_option("--steps", o->training.steps, "steps in all")
       ->check(support::positive())
       ->capture_default_str();
-  support::add_training(*c, *o, "folder tree of images", {"--config", "--model"});
+  support::replaced_by_from(*c, {"--config", "--model"});
   support::together(*c, o->computing, [o](support::Replicas& replicas, const support::Launch& launch) {
     run(*o, replicas, launch);
   });

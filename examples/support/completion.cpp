@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <memory>
 #include <vector>
 
 namespace support {
@@ -28,6 +29,14 @@ Words values_of(const CLI::Option& option) {
   return values;
 }
 
+/// The app's own: --help and the like.
+Words options_of(const CLI::App& app) {
+  Words names;
+  for (const auto* option : app.get_options())
+    for (const auto& name : names_of(*option)) names.push_back(name);
+  return names;
+}
+
 Words commands_of(const CLI::App& app) {
   Words names;
   for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
@@ -44,23 +53,24 @@ void for_each_option(const CLI::App& app, const Act& act) {
 std::string for_bash(const CLI::App& app) {
   std::string values, options;
   for_each_option(app, [&](const CLI::App& command, const CLI::Option& option) {
-    if (const auto known = values_of(option); !known.empty())
-      for (const auto& name : names_of(option))
-        values += fmt::format("    {}:{}) words='{}' ;;\n", command.get_name(), name, fmt::join(known, " "));
+    const auto known = values_of(option);
+    auto after = names_of(option);
+    if (option.get_positional()) after.push_back(command.get_name());
+    for (const auto& word : known.empty() ? Words() : after)
+      values += fmt::format("    {}:{}) words='{}' ;;\n", command.get_name(), word, fmt::join(known, " "));
   });
-  for (const auto* command : app.get_subcommands({})) {
-    Words names;
-    for (const auto* option : command->get_options())
-      for (const auto& name : names_of(*option)) names.push_back(name);
-    options += fmt::format("      {}) words='{}' ;;\n", command->get_name(), fmt::join(names, " "));
-  }
+  for (const auto* command : app.get_subcommands({}))
+    options +=
+        fmt::format("      {}) words='{}' ;;\n", command->get_name(), fmt::join(options_of(*command), " "));
   return fmt::format(R"(_{0}() {{
   local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} command= words=
   [[ $COMP_CWORD -gt 1 ]] && command=${{COMP_WORDS[1]}}
+  [[ $word == = ]] && word=
+  [[ $before == = ]] && before=${{COMP_WORDS[COMP_CWORD - 2]}}
   case $command:$before in
 {1}  esac
   if [[ -z $words && -z $command ]]; then
-    words='{2} --help --help-all --version'
+    words='{2} {4}'
   elif [[ -z $words && $word == -* ]]; then
     case $command in
 {3}    esac
@@ -69,7 +79,8 @@ std::string for_bash(const CLI::App& app) {
 }}
 complete -o default -F _{0} {0}
 )",
-                     app.get_name(), values, fmt::join(commands_of(app), " "), options);
+                     app.get_name(), values, fmt::join(commands_of(app), " "), options,
+                     fmt::join(options_of(app), " "));
 }
 
 std::string quoted(std::string text) {
@@ -82,8 +93,15 @@ std::string for_fish(const CLI::App& app) {
   for (const auto* command : app.get_subcommands({}))
     script += fmt::format("complete -c {} -n __fish_use_subcommand -f -a {} -d {}\n", app.get_name(),
                           command->get_name(), quoted(command->get_description()));
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames())
+      script += fmt::format("complete -c {} -n __fish_use_subcommand -f -l {} -d {}\n", app.get_name(), name,
+                            quoted(option->get_description()));
   for_each_option(app, [&](const CLI::App& command, const CLI::Option& option) {
     const auto values = values_of(option);
+    if (option.get_positional() && !values.empty())
+      script += fmt::format("complete -c {} -n '__fish_seen_subcommand_from {}' -f -a '{}'\n", app.get_name(),
+                            command.get_name(), fmt::join(values, " "));
     for (const auto& name : option.get_lnames())
       script +=
           fmt::format("complete -c {} -n '__fish_seen_subcommand_from {}' -l {}{}{} -d {}\n", app.get_name(),
@@ -98,7 +116,10 @@ std::string for_fish(const CLI::App& app) {
 
 std::string completion(const CLI::App& app, const std::string& shell) {
   if (shell == "fish") return for_fish(app);
-  return (shell == "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : "") + for_bash(app);
+  return (shell == "zsh" ? "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit; }\n"
+                           "autoload -U +X bashcompinit && bashcompinit\n"
+                         : "") +
+         for_bash(app);
 }
 
 void add_completion(CLI::App& app) {

@@ -15,7 +15,9 @@ void add_evaluation(CLI::App& command, Evaluation& e, const std::string& data, c
   command.add_option("--checkpoint", e.checkpoint, "model.safetensors of a training")->required();
   command.add_option("--baseline", e.baseline, "a second checkpoint to put beside it");
   command.add_option("--data", e.data, data)->required();
-  command.add_option("--seed", e.seed, "of samples, noise and crops")->check(seed())->capture_default_str();
+  command.add_option("--seed", e.seed, "of samples, of noise, and of crops where some are cut")
+      ->check(seed())
+      ->capture_default_str();
   command.add_option("--json", e.json, "file for the numbers");
   command.add_option("--pictures", e.pictures, pictures);
   add_skip_bad(command, e.skip_bad);

@@ -124,13 +124,15 @@ void expect_same_files(Replicas& replicas, const std::string& what,
                        const std::vector<std::filesystem::path>& files) {
   if (replicas.size() == 1) return;
   Digest digest;
+  int count = 0;
   for (const auto& file : files) {
     if (file.empty()) continue;
+    ++count;
     const auto name = file.filename().string();
     digest.add(name.data(), name.size() + 1);
     digest.add(file);
   }
-  replicas.expect_same({{what, fmt::format("{} files with the sum {}", files.size(), digest.text())}});
+  replicas.expect_same({{what, fmt::format("{} files with the sum {}", count, digest.text())}});
 }
 
 }  // namespace support

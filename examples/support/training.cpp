@@ -5,12 +5,13 @@
 
 namespace support {
 
-void add_training(CLI::App& command, Training& t, const std::string& data,
-                  const std::vector<std::string>& chosen) {
+void add_training(CLI::App& command, Training& t, const std::string& data) {
   auto& options = t.training;
   command.add_option("--data", t.data, data)->required();
   command.add_option("--out", t.out, "folder for checkpoint and log")->required();
-  command.add_option("--seed", options.seed, "of initial parameters, crops and noise")
+  command
+      .add_option("--seed", options.seed,
+                  "of initial parameters, of what is cut and changed in images, and of noise")
       ->check(seed())
       ->capture_default_str();
   command.add_option("--batch", options.batch, "images in a step")->check(positive())->capture_default_str();
@@ -35,13 +36,16 @@ void add_training(CLI::App& command, Training& t, const std::string& data,
       ->capture_default_str();
   command.add_flag("--no-graph{false}", options.graph, "on CUDA: op by op, not as one captured graph");
   command.add_flag("--resume", t.resume, "go on from the checkpoint in --out");
-  auto* from = command.add_option(
-      "--from", t.from,
-      "begin with the weights of this model, such as the one in the box, not with random ones");
-  for (const auto& name : chosen) from->excludes(name);
-  from->excludes("--resume");
+  command
+      .add_option("--from", t.from,
+                  "begin with the weights of this model, such as the one in the box, not with random ones")
+      ->excludes("--resume");
   add_skip_bad(command, t.skip_bad);
   add_computing(command, t.computing, /*may_try=*/true);
+}
+
+void replaced_by_from(CLI::App& command, const std::vector<std::string>& options) {
+  for (const auto& name : options) command.get_option("--from")->excludes(name);
 }
 
 }  // namespace support

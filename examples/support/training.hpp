@@ -2,7 +2,7 @@
 // is learnt from what is the program's; the loop is cnf's (cnf/training/train.hpp).
 //
 //   struct Options : support::Training { ... };
-//   support::add_training(*command, *o, "what photographs", {"--config"});
+//   support::add_training(*command, *o, "folder tree of images");
 //   support::together(*command, o->computing, [o](auto& replicas, const auto& launch) {
 //     const support::Trainer trainer(*o, replicas, launch, /*one_size=*/true);
 //     ... read files for trainer.device() ...
@@ -35,9 +35,10 @@ struct Training {
   cnf::training::TrainingOptions training;
 };
 
-/// Declares all of them; `data` says what is in that folder, --from takes the place of the options `chosen`.
-void add_training(CLI::App& command, Training& training, const std::string& data,
-                  const std::vector<std::string>& chosen);
+/// Declares all of them; `data` says what is in that folder.
+void add_training(CLI::App& command, Training& training, const std::string& data);
+/// --from takes the place of these options of the command.
+void replaced_by_from(CLI::App& command, const std::vector<std::string>& options);
 
 /// What one program trains, and on what.
 template <class Model>
@@ -53,7 +54,8 @@ struct Trainee {
 /// One training of a program.
 class Trainer {
  public:
-  /// Before any file is read: claims the folder, finds whether to resume, and chooses the device.
+  /// Claims the folder, finds whether to resume, and chooses the device, before images are read. `options` may change until
+  /// train().
   Trainer(const Training& options, Replicas& replicas, const Launch& launch, bool one_size)
       : options_(options),
         replicas_(replicas),

@@ -21,7 +21,7 @@ void add_version(CLI::App& app) {
                            CNF_VERSION, TORCH_VERSION, EIGEN_WORLD_VERSION, EIGEN_MAJOR_VERSION,
                            EIGEN_MINOR_VERSION, devices);
       },
-      "print the versions of this program and of what it runs on, and its devices");
+      "print the version of this program, those of the headers it was compiled with, and its devices");
 }
 
 }  // namespace support

@@ -372,6 +372,8 @@ void run(const Options& o, support::Replicas& replicas) {
 void add_evaluate(CLI::App& app) {
   auto* c = app.add_subcommand("evaluate", "F, bits and calibration of a checkpoint on a data set");
   auto o = std::make_shared<Options>();
+  support::add_evaluation(*c, *o, "folder of the data set",
+                          "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");
   c->add_option("--layout", o->layout, "how the folder is arranged: plain, drive or chase")
       ->check(CLI::IsMember({"plain", "drive", "chase"}))
       ->capture_default_str();
@@ -382,8 +384,6 @@ void add_evaluate(CLI::App& app) {
   c->add_option("--iw-draws", o->iw_draws, "draws of the importance-weighted estimate of the bits; 1: none")
       ->check(support::positive())
       ->capture_default_str();
-  support::add_evaluation(*c, *o, "folder of the data set",
-                          "folder for panels.png, pr_curve.png, pr_samples.png and reliability.png");
   support::together(*c, o->computing, [o](support::Replicas& replicas, const auto&) { run(*o, replicas); });
 }
 

@@ -110,6 +110,7 @@ void add_train(CLI::App& app) {
   auto* c = app.add_subcommand("train", "train a model on photographs with marked vessels");
   auto o = std::make_shared<Options>();
   o->training.batch = 2;
+  support::add_training(*c, *o, "folder of the data set");
   c->add_option("--layout", o->layout, "how the folder is arranged: plain, drive or chase")
       ->check(CLI::IsMember({"plain", "drive", "chase"}))
       ->capture_default_str();
@@ -142,7 +143,7 @@ void add_train(CLI::App& app) {
   c->add_option("--epochs", o->epochs, "how often every image is used")
       ->check(support::positive())
       ->capture_default_str();
-  support::add_training(*c, *o, "folder of the data set", {"--config", "--model", "--extractor"});
+  support::replaced_by_from(*c, {"--config", "--model", "--extractor"});
   support::together(*c, o->computing, [o](support::Replicas& replicas, const support::Launch& launch) {
     run(*o, replicas, launch);
   });

@@ -8,5 +8,3 @@ using Flow = cnf::Spline<8, cnf::Interval<2, 2>>;
 #endif
 
 using Latents = cnf::latents_t<Flow, cnf::Shape<4, 8, 8>>;
-
-using Latents = cnf::latents_t<Flow, cnf::Shape<4, 8, 8>>;

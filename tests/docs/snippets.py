@@ -9,11 +9,11 @@ A comment above a block of C++ says how it is meant:
     <!-- statements: SETUP -->      in a function that a test runs, after SETUP, which the reader need not see
     <!-- same as: FILE -->          literally a part of FILE, which is tested by itself (other languages, too)
 
-A block with a `main` is a program, which must end with 0. A line that ends in "// does not compile:" is left out; that it
+A block of CMake is a part of a project, which is built. A block with a `main` is a program, which must end with 0. A line that ends in "// does not compile:" is left out; that it
 does not, and that the compiler says what the comment below it says, is a test of its own.
 
-Writes into OUT: a source for each page that has blocks, one for each program, one for each line that must fail; and
-snippets.cmake, which names them. A block that can't be understood ends this with one sentence.
+Writes into OUT: a source for each page that has blocks, one for each program, one for each line that must fail, a folder for
+each project; and snippets.cmake, which names them. A block that can't be understood ends this with one sentence.
 """
 import pathlib
 import re
@@ -26,7 +26,7 @@ WRONG = re.compile(r"(.*?\S) *// does not compile:?$")
 def main():
     source, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
-    pages, programs, failing = [], [], []
+    pages, programs, failing, projects = [], [], [], []
     for page in sys.argv[3:]:
         text = (source / page).read_text()
         name = re.sub(r"\W", "_", page.removesuffix(".md"))
@@ -38,6 +38,8 @@ def main():
             if mark.startswith("same as: "):
                 expect_same(source / mark.removeprefix("same as: "), code, where)
                 continue
+            if language == "cmake":
+                projects.append(project(out / f"{name}_{line}", code))
             if language != "cpp":
                 continue
             if re.search(r"^int main\(", code, re.M):
@@ -50,16 +52,26 @@ def main():
             includes += headers
             body = scoped(mark, good, where, name, line)
             parts.append(f'#line {line} "{source / page}"\n{body}')
-            for bad, expected in wrong:
+            for number, (bad, expected) in enumerate(wrong):
                 lines = [f"// expect: {text}" for text in expected] + headers
                 code = f"{good}\n#ifndef CNF_PASSING_TWIN\n{bad}\n#endif\n"
                 lines.append(scoped(mark, code, where, name, line, runs=False))
-                failing.append(write(out / f"{name}_{line}_fails.cpp", "\n".join(lines)))
+                failing.append(write(out / f"{name}_{line}_{number}_fails.cpp", "\n".join(lines)))
         if parts:
             head = "\n".join(dict.fromkeys(includes + ['#include "support/doctest.hpp"']))
             pages.append(write(out / f"{name}.cpp", head + "\n" + "\n".join(parts)))
-    listed = [("snippet_pages", pages), ("snippet_programs", programs), ("snippet_failing", failing)]
+    listed = [("snippet_pages", pages), ("snippet_programs", programs), ("snippet_failing", failing),
+              ("snippet_projects", projects)]
     write(out / "snippets.cmake", "".join(f"set({key} {' '.join(map(str, files))})\n" for key, files in listed))
+
+
+def project(folder, code):
+    """A project whose program my_program has this block."""
+    folder.mkdir(exist_ok=True)
+    write(folder / "main.cpp", "#include <cnf/core.hpp>\n\nint main() {}\n")
+    head = "cmake_minimum_required(VERSION 3.25)\nproject(docs LANGUAGES CXX)\nadd_executable(my_program main.cpp)\n"
+    write(folder / "CMakeLists.txt", head + code)
+    return folder
 
 
 def expect_same(file, code, where):

@@ -2,6 +2,8 @@
 #include "density/densities.hpp"
 
 #include "support/doctest.hpp"
+#include "support/files.hpp"
+#include "support/run.hpp"
 
 namespace {
 
@@ -37,6 +39,25 @@ TEST_CASE("densities of the plane integrate to one, and their samples have their
 
 TEST_CASE("a checkerboard's entropy is log 32") {
   CHECK(density::entropy(density::checkerboard(), 1000).mean == doctest::Approx(std::log(32.0)));
+}
+
+TEST_CASE("the entropy of mixtures is the mean of -log p, with less noise") {
+  for (const int dimensions : {6, 21, 63}) {
+    CAPTURE(dimensions);
+    const auto d = density::mixture(dimensions);
+    const auto plain = density::estimate(-d.log_density(d.sample(50'000, 5)));
+    const auto known = density::entropy(d);
+    CHECK(std::abs(plain.mean - known.mean) < 4 * plain.error);
+    CHECK(known.error < 0.001);
+  }
+}
+
+TEST_CASE("the benchmark of densities prints a row, with the entropy's own error") {
+  const auto done = run({CNF_BIN_DIR "/densities", "run", "--seconds", "0.2", "--only", "mixture of 6"});
+  CAPTURE(done.out);
+  CHECK(done.status == 0);
+  CHECK(contains(done.out, "mixture of 6"));
+  CHECK(contains(done.out, "+- 0.00"));
 }
 
 TEST_CASE("the mixture's density is a mean of Gaussians: under wide normal noise it integrates to one") {

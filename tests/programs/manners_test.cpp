@@ -1,5 +1,4 @@
 // What every program answers whatever it computes: versions, help, exit status, colours, and completion in a shell.
-#include <ATen/Version.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 #include <Eigen/Core>
@@ -83,6 +82,11 @@ TEST_CASE("bash completes commands, options and the values that an option has") 
         Words{"small", "base", "paper"});
   CHECK(offered("vessel_segmentation", {"vessel_segmentation", "train", "--layout", "d"}) == Words{"drive"});
   CHECK(offered("super_resolution", {"super_resolution", "train", "--precision", "b"}) == Words{"bfloat16"});
+  CHECK(offered("super_resolution", {"super_resolution", "train", "--config", "=", "b"}) == Words{"base"});
+  CHECK(offered("super_resolution", {"super_resolution", "train", "--config", "="}) ==
+        Words{"small", "base", "paper"});
+  CHECK(offered("super_resolution", {"super_resolution", "completion", "z"}) == Words{"zsh"});
+  CHECK(offered("super_resolution", {"super_resolution", "--v"}) == Words{"--version"});
   // a file name: the shell's own
   CHECK(offered("super_resolution", {"super_resolution", "sample", "--input", "/e"}).empty());
 }
@@ -91,7 +95,8 @@ TEST_CASE("every shell has a script, and others are named") {
   for (const auto& name : trained) {
     const auto fish = run({program(name), "completion", "fish"}).out;
     CHECK(contains(fish, "complete -c " + name + " -n '__fish_seen_subcommand_from train' -l batch -r"));
-    CHECK(run({program(name), "completion", "zsh"}).out.starts_with("autoload -U +X bashcompinit"));
+    CHECK(run({program(name), "completion", "zsh"}).out.starts_with("(( $+functions[compdef] ))"));
+    CHECK(contains(fish, "-n __fish_use_subcommand -f -l version"));
     const auto other = run({program(name), "completion", "csh"});
     CHECK(other.status == 2);
     CHECK(contains(other.err, "csh"));

@@ -170,7 +170,10 @@ TEST_CASE("images that cannot be used are named") {
   const auto pixel = folder_with(folder / "with-pixel", "pixel.png", photograph(1, 1, 1));
   const auto narrow = folder_with(folder / "with-narrow", "narrow.png", photograph(64, 7, 1));
 
-  const auto train = [&](const fs::path& data) { return training(data, folder / "out", {"--steps", "2"}); };
+  // two run at a time: each into a folder of its own
+  const auto train = [&](const fs::path& data) {
+    return training(data, folder / ("out-" + data.filename().string()), {"--steps", "2"});
+  };
   const auto evaluate = [&](const fs::path& data) {
     return super_resolution_command({"evaluate", "--checkpoint", trained().cnf, "--data", data, "--json",
                                      folder / "out.json", "--pictures", folder / "pictures", "--crops", "1",
@@ -182,32 +185,33 @@ TEST_CASE("images that cannot be used are named") {
   const auto sample = [&](const std::string& input) {
     return sampling(trained().cnf, folder / input, folder / "out.png");
   };
-  check_refused({{train(folder / "missing"), {"no such folder", (folder / "missing").string()}},
-                 {train(folder / "empty"),
-                  {"no PNG, JPEG, BMP, TIFF, GIF, PPM, PGM or WebP", (folder / "empty").string()}},
-                 {train(folder / "good.png"), {"not a folder", (folder / "good.png").string()}},
-                 {train(garbage), {(garbage / "bad.png").string()}},
-                 {train(half), {(half / "half.jpg").string(), "truncated"}},
-                 {train(pixel), {(pixel / "pixel.png").string(), "1x1", "8x8"}},
-                 {train(narrow), {(narrow / "narrow.png").string(), "64x7", "8x8"}},
-                 {training(trained().photographs, folder / "out", {"--validation", garbage, "--steps", "2"}),
-                  {(garbage / "bad.png").string()}},
-                 {training(trained().photographs, folder / "out", {"--validation", folder / "missing"}),
-                  {"no such folder", (folder / "missing").string()}},
-                 {evaluate(folder / "empty"), {(folder / "empty").string()}},
-                 {evaluate(garbage), {(garbage / "bad.png").string()}},
-                 {evaluate(pixel), {(pixel / "pixel.png").string(), "1x1", "15x15"}},
-                 {check_bicubic(folder / "missing"), {(folder / "missing").string()}},
-                 {check_bicubic(half), {(half / "half.jpg").string()}},
-                 {sample("missing.png"), {(folder / "missing.png").string(), "no such file"}},
-                 {sample("empty"), {(folder / "empty").string()}},
-                 {sample("garbage.png"), {(folder / "garbage.png").string()}},
-                 {sample("half.png"), {(folder / "half.png").string(), "truncated"}},
-                 {sample("half.jpg"), {(folder / "half.jpg").string(), "truncated"}},
-                 {sample("pixel.png"), {(folder / "pixel.png").string(), "2x2", "1x1"}},
-                 {sample("row.png"), {(folder / "row.png").string(), "2x2", "1x16"}},
-                 {sample("column.png"), {(folder / "column.png").string(), "2x2", "16x1"}}},
-                folder.path());
+  check_refused(
+      {{train(folder / "missing"), {"no such folder", (folder / "missing").string()}},
+       {train(folder / "empty"),
+        {"no PNG, JPEG, BMP, TIFF, GIF, PPM, PGM or WebP", (folder / "empty").string()}},
+       {train(folder / "good.png"), {"not a folder", (folder / "good.png").string()}},
+       {train(garbage), {(garbage / "bad.png").string()}},
+       {train(half), {(half / "half.jpg").string(), "truncated"}},
+       {train(pixel), {(pixel / "pixel.png").string(), "1x1", "8x8"}},
+       {train(narrow), {(narrow / "narrow.png").string(), "64x7", "8x8"}},
+       {training(trained().photographs, folder / "out-a", {"--validation", garbage, "--steps", "2"}),
+        {(garbage / "bad.png").string()}},
+       {training(trained().photographs, folder / "out-b", {"--validation", folder / "missing"}),
+        {"no such folder", (folder / "missing").string()}},
+       {evaluate(folder / "empty"), {(folder / "empty").string()}},
+       {evaluate(garbage), {(garbage / "bad.png").string()}},
+       {evaluate(pixel), {(pixel / "pixel.png").string(), "1x1", "15x15"}},
+       {check_bicubic(folder / "missing"), {(folder / "missing").string()}},
+       {check_bicubic(half), {(half / "half.jpg").string()}},
+       {sample("missing.png"), {(folder / "missing.png").string(), "no such file"}},
+       {sample("empty"), {(folder / "empty").string()}},
+       {sample("garbage.png"), {(folder / "garbage.png").string()}},
+       {sample("half.png"), {(folder / "half.png").string(), "truncated"}},
+       {sample("half.jpg"), {(folder / "half.jpg").string(), "truncated"}},
+       {sample("pixel.png"), {(folder / "pixel.png").string(), "2x2", "1x1"}},
+       {sample("row.png"), {(folder / "row.png").string(), "2x2", "1x16"}},
+       {sample("column.png"), {(folder / "column.png").string(), "2x2", "16x1"}}},
+      folder.path());
 }
 
 TEST_CASE("checkpoints that cannot be used are named, with what is wrong") {

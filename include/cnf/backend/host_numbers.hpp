@@ -16,6 +16,7 @@ inline void expect_numbers(long expected, long got) {
 }
 
 struct HostNumbers {
+  /// In row-major order.
   const std::vector<double>& values;
 
   /// Writes `count` of them from `first` on.

@@ -22,6 +22,7 @@ struct Conditioned {
   /// The flow, bound under the scope.
   explicit Conditioned(Scope<B> scope) : flow(scope.sharing(conditions)) {}
 
+  /// The maps, with what is computed once for them.
   Maps<B, F> prepare(Maps<B, F> maps) const {
     maps.prepared =
         std::make_shared<const Prepared<B>>(conditions, std::vector(maps.data.begin(), maps.data.end()));

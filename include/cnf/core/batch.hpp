@@ -23,6 +23,7 @@ namespace cnf {
 template <class B, class S>
 struct Batch {
   using backend = B;
+  /// Its shape.
   using shape = S;
 
   Batch() = default;
@@ -35,9 +36,12 @@ struct Batch {
                   std::to_string(B::width(data)));
   }
 
+  /// N.
   long samples() const { return B::samples(data); }
+  /// Pixels of a sample.
   long area() const { return B::height(data) * B::width(data); }
 
+  /// The backend's tensor, (N, C, H, W).
   typename B::Tensor data;
 };
 
@@ -84,12 +88,13 @@ struct Maps {
       return {get<matching_map<List, In>::index>(), prepared.get(), matching_map<List, In>::index};
   }
 
+  /// A tensor a shape.
   std::array<typename B::Tensor, List::count> data;
   /// From as many samples as `data`, or from fewer when `data` repeats each of them.
   std::shared_ptr<const Prepared<B>> prepared{};
 };
 
-/// Two lists of maps as one, and a stretch of one.
+/// Two lists of maps as one.
 template <class B, class L0, class L1>
 Maps<B, join_t<L0, L1>> joined(Maps<B, L0> a, Maps<B, L1> b) {
   Maps<B, join_t<L0, L1>> all;
@@ -98,7 +103,7 @@ Maps<B, join_t<L0, L1>> joined(Maps<B, L0> a, Maps<B, L1> b) {
   return all;
 }
 
-/// The part of a list of maps.
+/// Maps First, First + 1, ... of a list.
 template <class List, int First, class B, class All>
 Maps<B, List> stretch(Maps<B, All>&& all) {
   Maps<B, List> some;

@@ -23,8 +23,11 @@ class Conditions {
  public:
   /// What networks of one group have in common: their convolutions are one.
   struct Kind {
+    /// Which of the feature maps.
     int map = 0;
+    /// Pixels of a side.
     int kernel = 3;
+    /// In which it is computed.
     typename B::Precision precision{};
     /// Nothing is computed for it while gradients are recorded: part of a Reversible layer, which may store
     /// nothing, or of no layer that is repeated.
@@ -34,6 +37,7 @@ class Conditions {
 
   /// Convolutions of one map that are one.
   struct Group {
+    /// What its convolutions have in common.
     Kind kind;
     /// One of each a network.
     std::vector<typename B::Parameter> weights, biases;
@@ -47,6 +51,7 @@ class Conditions {
     int place = 0;
   };
 
+  /// One more convolution of a map, when a network is bound.
   Slot add(const Kind& kind, const typename B::Parameter& weight, const typename B::Parameter& bias) {
     std::size_t g = 0;
     while (g < groups_.size() && !(groups_[g].kind == kind)) ++g;
@@ -56,7 +61,7 @@ class Conditions {
     return {int(g), int(groups_[g].weights.size()) - 1};
   }
 
-  /// One for each map, precision and padding.
+  /// One for each map, kernel and precision; those for sampling alone are apart.
   const std::vector<Group>& groups() const { return groups_; }
 
  private:

@@ -29,14 +29,19 @@ std::string shapes_text(List<S...>) {
 
 /// A row of the table of layers.
 struct LayerRow {
+  /// Where it stands: indices and names, by dots.
   std::string path;
   /// As it describes itself.
   std::string layer;
+  /// The shape that it gets.
   std::string input;
+  /// The shape that it gives.
   std::string output;
   /// How often it stands there.
   long repeats = 1;
+  /// Of all its repeats.
   long parameters = 0;
+  /// Of all its repeats, for one sample.
   long multiply_adds = 0;
 };
 

@@ -1,7 +1,7 @@
 // The one exception type of the library.
 //
 // Its text names what was given and what was expected, in one line:
-//     expected (N, 3, H, W) with H, W divisible by 4, got (2, 3, 33, 32)
+//     expected an input of 3xH/2xW/2, got (2, 4, 5, 7)
 // Programs print it and exit with status 2.
 #pragma once
 

@@ -27,6 +27,7 @@ struct NoInput {};
 /// The values of a Pair.
 template <class First, class Second>
 struct PairOf {
+  /// Of the first input.
   First first;
   /// Of the second input.
   Second second;

@@ -99,10 +99,10 @@ using latents_t = join_t<typename checked_t<Flow, In, F>::latents, Latents<outpu
 template <class Flow, class In, class F = Features<>>
 inline constexpr bool volume_preserving = checked_t<Flow, In, F>::volume_preserving;
 
-/// Number of parameters, and multiply-adds for one sample of fixed shape.
+/// Number of parameters.
 template <class Flow, class In, class F = Features<>>
 inline constexpr long parameter_count = checked_t<Flow, In, F>::parameters;
-/// The second of these.
+/// Multiply-adds for one sample; 0 for a dynamic shape.
 template <class Flow, class In, class F = Features<>>
 inline constexpr long multiply_adds = checked_t<Flow, In, F>::multiply_adds;
 
@@ -126,6 +126,7 @@ struct Forward {
   using on = typename Spec::template On<In, F>;
   /// The output.
   Batch<B, typename on::output> y;
+  /// log|det dy/dx|, nats; none where it is 0 by type.
   std::conditional_t<on::volume_preserving, NoLogDet, typename B::PerSample> log_det{};
   /// What splits emitted.
   Maps<B, typename on::latents> latents{};
@@ -195,6 +196,7 @@ concept can_rebuild = std::is_same_v<Watch, NoWatch> &&
 
 /// Undoes one layer by its inverse.
 struct ByInverse {
+  /// The layer's inverse.
   template <class Layer, class Y, class Emitted, class Maps>
   auto operator()(const Layer& layer, Y&& y, Emitted&& latents, const Maps& features) const {
     return layer.inverse(std::forward<Y>(y), std::forward<Emitted>(latents), features);

@@ -95,6 +95,7 @@ class Scope {
     part.tile_ = side;
     return part;
   }
+  /// The side of the tiles, pixels; 0: chosen to fit.
   long tile() const { return tile_; }
 
   /// The precision in which networks compute.

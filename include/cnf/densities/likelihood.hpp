@@ -9,6 +9,7 @@ namespace cnf {
 
 enum class Likelihood { exact, bound, importance_weighted };
 
+/// In words.
 inline std::string to_string(Likelihood kind) {
   switch (kind) {
     case Likelihood::exact:
@@ -25,8 +26,11 @@ inline std::string to_string(Likelihood kind) {
 /// padding.
 template <class B>
 struct BitsPerDim {
+  /// One a sample.
   typename B::PerSample values;
+  /// What they are.
   Likelihood kind = Likelihood::bound;
+  /// Of the noise of dequantization.
   int draws = 1;
   /// Of an importance-weighted estimate: how many draws carry it, 1 .. draws, per sample (Kong, 1992). Few of
   /// many: the estimate is still close to the bound.

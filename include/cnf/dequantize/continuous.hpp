@@ -17,6 +17,7 @@ template <class B, class Target>
 struct Dequantized {
   /// The value.
   Batch<B, Target> v;
+  /// To add to the likelihood of the value, nats.
   typename B::PerSample log_det;
 };
 

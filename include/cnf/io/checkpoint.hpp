@@ -109,6 +109,7 @@ struct StoredNumbers {
 
 }  // namespace detail
 
+/// Its numbers. Error where they are no floating point.
 inline std::vector<double> decode_tensor(const HostTensor& t, const std::string& name) {
   detail::check_decodes(t.dtype, name);
   std::vector<double> values(t.data.size() / dtype_bytes(t.dtype));

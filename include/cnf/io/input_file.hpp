@@ -36,7 +36,9 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
   ~InputFile() { ::close(descriptor_); }
 
+  /// Its path, as it was asked for.
   const std::filesystem::path& path() const { return path_; }
+  /// Bytes.
   std::uint64_t size() const { return size_; }
 
   /// Fills `bytes` with those from `offset` on.

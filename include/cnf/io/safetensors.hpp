@@ -47,8 +47,10 @@ static_assert(std::endian::native == std::endian::little, "cnf: tensors are writ
 
 /// Row-major, without strides.
 struct HostTensor {
+  /// Of its elements.
   DType dtype = DType::f32;
   std::vector<std::int64_t> shape;  // empty: a scalar
+  /// Little-endian, row-major.
   std::vector<std::byte> data;
 
   bool operator==(const HostTensor&) const = default;
@@ -63,8 +65,11 @@ struct Safetensors {
 
 /// Where a tensor lies in the data part.
 struct Place {
+  /// Of the tensor.
   std::string name;
+  /// Of its elements.
   DType dtype;
+  /// Of the tensor.
   std::vector<std::int64_t> shape;
   /// First byte.
   std::uint64_t begin;
@@ -278,6 +283,7 @@ class SafetensorsReader {
     }
   }
 
+  /// Of the file.
   const std::filesystem::path& path() const { return file_.path(); }
   /// Texts by name.
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }

@@ -48,6 +48,7 @@ struct Permute {
     return {Source...};
   }
 
+  /// Whether each channel is named once.
   static constexpr bool is_permutation() {
     int n = sizeof...(Source), found = 0;
     for (int i = 0; i < n; ++i) found += (0 + ... + int(Source == i)) == 1;

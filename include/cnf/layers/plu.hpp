@@ -18,6 +18,7 @@ struct Plu {
   std::vector<double> lower, upper, log_s, sign, permutation;
 };
 
+/// The factors of a row-major matrix.
 inline Plu plu(std::vector<double> w, int n) {
   const Lu lu(std::move(w), n);
   const auto size = lu.factors.size();

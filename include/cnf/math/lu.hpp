@@ -15,6 +15,7 @@
 namespace cnf {
 
 struct Lu {
+  /// Rows and columns.
   int n;
   std::vector<double> factors;  // U, and below its diagonal L, whose own diagonal is 1
   std::vector<int> source;      // the row of W that each row of the factors comes from
@@ -36,10 +37,13 @@ struct Lu {
     }
   }
 
+  /// Where an element lies.
   std::size_t index(int row, int column) const {
     return std::size_t(row) * std::size_t(n) + std::size_t(column);
   }
+  /// An element of the factors.
   double& at(int row, int column) { return factors[index(row, column)]; }
+  /// An element of the factors.
   double at(int row, int column) const { return factors[index(row, column)]; }
 
   /// Of a singular matrix -infinity.

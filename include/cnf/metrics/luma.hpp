@@ -21,17 +21,24 @@ namespace cnf::metrics {
 
 // Does not own its pixels.
 struct Rgb8View {
+  /// Rows of red, green and blue.
   const std::uint8_t* data = nullptr;
+  /// Pixels.
   int height = 0;
+  /// Pixels.
   int width = 0;
 };
 
 struct Plane {
+  /// Pixels.
   int height = 0;
+  /// Pixels.
   int width = 0;
   std::vector<double> values;  // row-major
 
+  /// One number.
   double at(int row, int column) const { return values[index(row, column)]; }
+  /// One number.
   double& at(int row, int column) { return values[index(row, column)]; }
 
  private:
@@ -40,6 +47,7 @@ struct Plane {
   }
 };
 
+/// What all metrics of images can leave out.
 struct MetricOptions {
   int shave = 2;  // pixels removed from each border
 };

@@ -61,6 +61,7 @@ struct Confusion {
   /// Neither.
   long tn = 0;
 
+  /// Right among those that are predicted.
   double precision() const { return ratio(tp, tp + fp); }
   /// Found among those that are there.
   double recall() const { return ratio(tp, tp + fn); }
@@ -103,6 +104,7 @@ inline Confusion confusion(std::span<const std::uint8_t> prediction, std::span<c
 struct PrPoint {
   /// Scores of at least this are predictions.
   double threshold = 0.0;
+  /// At that threshold.
   double precision = 0.0;
   /// At that threshold.
   double recall = 0.0;
@@ -112,6 +114,7 @@ struct PrPoint {
 
 class PrecisionRecall {
  public:
+  /// The scores and labels of one image; where the mask is 0 they do not count.
   void add(std::span<const float> scores, std::span<const std::uint8_t> labels,
            std::span<const std::uint8_t> mask = {}) {
     detail::check_mask("PrecisionRecall", mask, scores.size());

@@ -38,6 +38,7 @@ inline double psnr_y(Rgb8View a, Rgb8View b, MetricOptions options = {}) {
   return detail::psnr_from_squares(sum, static_cast<double>(ya.values.size()));
 }
 
+/// Over red, green and blue, dB.
 inline double psnr_rgb(Rgb8View a, Rgb8View b, MetricOptions options = {}) {
   detail::check_pair("psnr_rgb", a, b, options.shave, 1);
   const int rows = a.height - 2 * options.shave;

@@ -33,6 +33,7 @@ struct ReliabilityBin {
   double mean_score = 0.0;
   /// Of ones among their labels.
   double frequency = 0.0;
+  /// Predictions in the bin.
   long count = 0;
 };
 
@@ -44,6 +45,7 @@ class Reliability {
     sums_.resize(static_cast<std::size_t>(bins));
   }
 
+  /// The scores and labels of one image; where the mask is 0 they do not count.
   void add(std::span<const float> scores, std::span<const std::uint8_t> labels,
            std::span<const std::uint8_t> mask = {}) {
     detail::check_mask("Reliability", mask, scores.size());
@@ -63,6 +65,7 @@ class Reliability {
     }
   }
 
+  /// From low scores to high ones.
   std::vector<ReliabilityBin> bins() const {
     check_not_empty();
     std::vector<ReliabilityBin> result;

@@ -51,6 +51,7 @@ class SampleSummary {
     histogram_.resize(options.elements * bins_);
   }
 
+  /// One more sample.
   void add(std::span<const float> sample) {
     if (sample.size() != elements_)
       throw Error("SampleSummary: expected samples of " + std::to_string(elements_) + " elements, got " +

@@ -58,6 +58,7 @@ struct FactorisedBernoulli {
   static constexpr int divisor = largest_divisor<maps>;
   static constexpr bool tiled = false;
 
+  /// How often the target is halved to the map's size.
   template <class Map>
   static constexpr int level = std::max(0, detail::halvings<Target, Map>());
   /// Numbers that the head gives for a map.

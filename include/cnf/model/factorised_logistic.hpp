@@ -47,6 +47,7 @@ struct FactorisedLogistic {
 
   /// Whether a target extent is `upscale` times that of the input.
   static constexpr bool fits(int target, int input_extent) { return target == upscale * input_extent; }
+  /// Whether the input's extent is half the target's, or the target's.
   static constexpr bool fits(dynamic_over target, dynamic_over input_extent) {
     return input_extent.divisor == upscale * target.divisor;
   }
@@ -61,6 +62,7 @@ struct FactorisedLogistic {
   struct parameters_on {
     using output = features;
     static constexpr int radius = radius_after(radius_of<extracted>(), 1);
+    /// Channels of its widest map.
     static constexpr int width = width_of<extracted>();
     static constexpr long parameters = extracted::parameters + head().parameters();
   };

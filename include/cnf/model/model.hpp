@@ -46,7 +46,9 @@ struct SampleOptions {
 
 /// The noise of dequantization, where the likelihood has any.
 struct NoiseOptions {
+  /// The same seed gives the same noise.
   std::uint64_t seed = 0;
+  /// The number of the first input: noise is keyed by it.
   long first_input = 0;
   int draws = 1;  // more: importance-weighted, log 1/draws sum p(v) / q(v) (Burda et al., 2016)
   /// Added to the seed, read where the noise is made: in a captured graph, in device memory.
@@ -95,7 +97,10 @@ void copy_parameters(const Model<FromSpec, From>& from, Model<ToSpec, To>& to) {
       from, [&](const std::string& name, const typename From::Parameter& p) { there.emplace(name, p); });
   To::for_each_parameter(to, [&](const std::string& name, const typename To::Parameter& p) {
     const auto found = there.find(name);
-    if (found == there.end()) throw Error("expected a model that has a parameter " + name);
+    const auto wanted = To::sizes(p);
+    if (found == there.end() || From::sizes(found->second) != wanted)
+      throw Error("expected a model that has a parameter " + name + " of the same sizes, got one that has " +
+                  (found == there.end() ? "none" : "another"));
     To::assign(p, From::to_host(found->second));
   });
 }
@@ -179,11 +184,13 @@ class Model : public B::Module {
   /// A model with its condition.
   class Given {
    public:
+    /// log p(y | x), nats, one a target.
     PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const {
       return is_weighted(noise) ? importance_weighted(y, noise).log_prob
                                 : log_weights(padded_target(y), noise, 1, 0);
     }
 
+    /// -log p(y | x) / (D log 2), one a target.
     BitsPerDim<B> bits_per_dim(const Tensor& y, const NoiseOptions& noise = {}) const {
       const double scale =
           -1 / (double(Target::channels) * double(B::height(y)) * double(B::width(y)) * std::numbers::ln2);
@@ -198,6 +205,7 @@ class Model : public B::Module {
     /// The maps that depend on x alone, at the padded size.
     const Maps<B, typename Spec::features>& features() const { return maps_; }
 
+    /// Targets, input by input.
     Tensor sample(const SampleOptions& options = {}) const {
       if (options.count < 1 || !(options.temperature >= 0))
         throw Error("sample: expected a count of at least 1 and a temperature of at least 0, got " +
@@ -215,6 +223,7 @@ class Model : public B::Module {
       return parts.size() == 1 ? parts[0] : B::join_samples(parts);
     }
 
+    /// The latents of targets.
     LatentMaps encode(const Tensor& y, const NoiseOptions& noise = {}) const {
       const auto target = padded_target(y);
       return model_->bound_.encode(target, maps_for(target.samples()), rows(target.samples(), noise));
@@ -347,6 +356,7 @@ class Model : public B::Module {
   Given given(const Inputs& x) const requires(knows_size && !unconditional) {
     return given(x, detail::told_size<B, Target, Input>(x));
   }
+  /// The same for targets of a size that x does not tell.
   Given given(const Inputs& x, Extents size) const requires(!unconditional) {
     detail::expect_told_size<B, Target, Input>(x, size);
     long samples = -1;
@@ -367,15 +377,19 @@ class Model : public B::Module {
     if (samples < 1) throw Error("expected at least one sample, got " + std::to_string(samples));
     return given({}, samples, size);
   }
+  /// log p(y), nats, one a target.
   PerSample log_prob(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
     return alone(y).log_prob(y, noise);
   }
+  /// -log p(y) / (D log 2), one a target.
   BitsPerDim<B> bits_per_dim(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
     return alone(y).bits_per_dim(y, noise);
   }
+  /// The latents of targets.
   LatentMaps encode(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
     return alone(y).encode(y, noise);
   }
+  /// The path of the first layer whose output is not finite, or an empty text.
   std::string first_nonfinite(const Tensor& y, const NoiseOptions& noise = {}) const requires unconditional {
     return alone(y).first_nonfinite(y, noise);
   }
@@ -383,16 +397,20 @@ class Model : public B::Module {
   Tensor sample(const SampleOptions& options, Extents size) const requires unconditional {
     return given(1, size).sample(options);
   }
+  /// The targets of latents, of this size.
   Tensor decode(LatentMaps z, Extents size) const requires unconditional {
     return given(1, size).decode(std::move(z));
   }
+  /// Targets.
   Tensor sample(const SampleOptions& options = {}) const requires(unconditional&& knows_size) {
     return sample(options, detail::told_size<B, Target, Input>({}));
   }
+  /// The targets of latents.
   Tensor decode(LatentMaps z) const requires(unconditional&& knows_size) {
     return decode(std::move(z), detail::told_size<B, Target, Input>({}));
   }
 
+  /// Extractor, flow and dequantizer, bound.
   const typename Spec::template Bound<B>& bound() const { return bound_; }
 
  private:

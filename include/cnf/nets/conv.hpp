@@ -16,14 +16,20 @@ namespace cnf {
 
 /// What a convolution is.
 struct ConvShape {
+  /// Channels.
   int in = 0;
+  /// Channels.
   int out = 0;
+  /// Pixels of a side.
   int kernel = 3;
+  /// Pixels.
   int stride = 1;
   /// Whether it starts at zero.
   bool zero = false;
 
+  /// Zeros around the map, pixels.
   constexpr int padding() const { return stride == 1 ? kernel / 2 : 0; }
+  /// How many, without the bias.
   constexpr long weights() const { return long{in} * out * kernel * kernel; }
   constexpr long parameters() const { return weights() + out; }
 };
@@ -41,9 +47,11 @@ typename B::Parameter conv_parameter(const Scope<B>& scope, const std::string& n
 
 template <class B>
 struct Conv {
+  /// What it is.
   ConvShape shape;
   /// Registered as "weight" and "bias".
   typename B::Parameter weight, bias;
+  /// In which it is computed.
   typename B::Precision precision;
 
   /// With initial values as torch.nn has them, or zero.
@@ -53,6 +61,7 @@ struct Conv {
         bias(detail::conv_parameter(scope, "bias", {s.out}, fan_in(s), s.zero)),
         precision(scope.networks()) {}
 
+  /// The convolution of x.
   typename B::Tensor operator()(const typename B::Tensor& x) const {
     return B::conv2d(B::to_network(x, precision, weight), weight, &bias, shape.stride, shape.padding());
   }
@@ -65,11 +74,13 @@ struct Conv {
 /// the feature map. Either may be zero, not both. What it does to the map is shared: core/conditions.hpp.
 template <class B>
 struct JointConv {
+  /// What it is, of the state's channels.
   ConvShape shape;
   /// Channels of the feature map.
   int condition;
-  /// Of the state and of the feature map.
+  /// Of the state, of the feature map, and of both.
   typename B::Parameter weight, features, bias;
+  /// In which it is computed.
   typename B::Precision precision;
   /// Where its part of the feature map's convolution is.
   typename Conditions<B>::Slot slot;
@@ -87,6 +98,7 @@ struct JointConv {
     if (condition > 0) slot = scope.share(features, bias, s.kernel, /*alone=*/s.in == 0);
   }
 
+  /// The convolution of the state and the feature map, joined.
   template <class In, class Seen>
   typename B::Tensor operator()(const Batch<B, In>& z, const SeenMap<B, Seen>& h) const {
     if (condition == 0)

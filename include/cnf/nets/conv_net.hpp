@@ -52,6 +52,7 @@ struct ConvNet {
   };
 };
 
+/// ConvNet for vectors: all its convolutions are 1x1.
 template <int Hidden>
 using Mlp = ConvNet<Hidden, 1>;
 

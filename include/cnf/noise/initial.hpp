@@ -63,7 +63,7 @@ inline std::vector<double> random_rotation(int n, const NoiseKey& key) {
   return m;
 }
 
-/// A random rotation of n dimensions, row-major.
+/// A random orthogonal matrix, row-major.
 inline auto rotation(int n) {
   return [n](std::size_t, const NoiseKey& key) { return random_rotation(n, key); };
 }

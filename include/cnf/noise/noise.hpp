@@ -45,10 +45,15 @@ enum class Distribution { uniform, normal, logistic };
 
 /// What a number is a function of.
 struct NoiseKey {
+  /// Of the whole run.
   std::uint64_t seed = 0;
+  /// What the noise is for.
   Stream stream = Stream::user;
+  /// Which input.
   std::uint32_t input = 0;
+  /// Which draw for that input.
   std::uint32_t draw = 0;
+  /// Which level of latents.
   std::uint32_t level = 0;
 
   /// Elements 2 * block and 2 * block + 1, uniform on (0, 1).
@@ -58,6 +63,7 @@ struct NoiseKey {
     return {detail::unit_interval(r[0], r[1]), detail::unit_interval(r[2], r[3])};
   }
 
+  /// Two numbers of a block.
   std::array<double, 2> pair(std::uint32_t block, Distribution distribution) const {
     auto u = uniform_pair(block);
     if (distribution == Distribution::normal) {

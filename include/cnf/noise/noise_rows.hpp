@@ -7,9 +7,13 @@
 namespace cnf {
 
 struct NoiseRows {
+  /// Of all rows.
   std::uint64_t seed = 0;
+  /// Of each input.
   long draws = 1;
+  /// That of row 0.
   long first_input = 0;
+  /// That of row 0.
   long first_draw = 0;
   /// Where it points, in the memory of the device that makes the noise, lies a number to add to the seed.
   const long long* shift = nullptr;

@@ -15,11 +15,13 @@ namespace cnf {
 
 template <class... S>
 struct Features {
+  /// How many maps.
   static constexpr int count = sizeof...(S);
 };
 
 template <class... S>
 struct Latents {
+  /// How many latents.
   static constexpr int count = sizeof...(S);
 };
 
@@ -72,7 +74,9 @@ struct matching_map;
 /// The map that has the height and width of In.
 template <class... S, class In>
 struct matching_map<Features<S...>, In> {
+  /// How many of the maps have that size.
   static constexpr int count = (0 + ... + int(same_extents<S, In>));
+  /// The first that has.
   static constexpr int index = [] {
     int i = 0, found = -1;
     ((found = found < 0 && same_extents<S, In> ? i : found, ++i), ...);

@@ -19,6 +19,7 @@ namespace cnf {
 /// An extent that only the run knows: the target's, divided by `divisor`. `dynamic / d` spells it. Compilers print it as it
 /// is written here, hence the name.
 struct dynamic_over {
+  /// Of the target's extent.
   int divisor;
   friend constexpr dynamic_over operator/(dynamic_over extent, int d) { return {extent.divisor * d}; }
   bool operator==(const dynamic_over&) const = default;
@@ -92,8 +93,11 @@ struct Shape {
   static_assert(is_extent<std::remove_const_t<decltype(Height)>> &&
                     is_extent<std::remove_const_t<decltype(Width)>>,
                 "cnf: an extent is an int, or dynamic, or dynamic divided by an int");
+  /// C.
   static constexpr int channels = Channels;
+  /// H: pixels, or dynamic.
   static constexpr auto height = Height;
+  /// W: pixels, or dynamic.
   static constexpr auto width = Width;
   static_assert(divisor_of(height) > 0 && divisor_of(width) > 0 && resolve(height, divisor_of(height)) > 0 &&
                     resolve(width, divisor_of(width)) > 0,

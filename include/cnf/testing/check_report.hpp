@@ -15,6 +15,7 @@ namespace cnf::testing {
 
 /// What is checked, and how closely.
 struct CheckOptions {
+  /// Of parameters, samples and directions.
   std::uint64_t seed = 1;
   std::string device = "cpu";       // where the layer computes: "cuda"
   double perturbation = 0.1;        // deviation of the noise added to every parameter
@@ -29,6 +30,7 @@ struct CheckReport {
   /// Described.
   std::string layer, input;
   double round_trip = 0, round_trip_of_latents = 0;  // inverse(forward(x)) - x, forward(inverse(y)) - y
+  /// Largest difference from the Jacobian's, nats.
   double log_det = 0;
   /// Largest change of a sample when another one changed.
   double independence = 0;

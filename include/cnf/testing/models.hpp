@@ -15,7 +15,7 @@
 
 namespace cnf::testing {
 
-/// Ready for evaluation without a training batch: scale * normal noise added to every parameter, every ActNorm initialised.
+/// Ready for evaluation without a training batch: scale * normal noise added to every trained parameter, every ActNorm initialised.
 template <class Spec, class B>
 void make_ready(Model<Spec, B>& model, double scale = 0.1, std::uint64_t seed = 1) {
   perturb<B>(model, seed, scale);

@@ -33,7 +33,7 @@ namespace cnf::training {
 
 /// Adam's numbers, clipping and averaging.
 struct AdamOptions {
-  /// As in Adam's paper.
+  /// Named as in Adam's paper; beta2 is smaller than its 0.999.
   double beta1 = 0.9, beta2 = 0.99, epsilon = 1e-8;
   double clip = 1;            // largest norm of the gradient; 0: any
   double average = 0.999;     // decay of the average of weights; 0: the weights themselves
@@ -213,6 +213,7 @@ class Adam {
     changed();
   }
 
+  /// Those that it trains.
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
   /// The first parameter whose gradient is not finite; waits.
   std::string first_bad_gradient() const {

@@ -43,6 +43,7 @@ class Log {
   /// Appends to this file.
   explicit Log(const std::filesystem::path& path) : path_(path), stream_(path, std::ios::app) { check(); }
 
+  /// Appends a line. Error where it can't.
   void write(const nlohmann::ordered_json& line) {
     stream_ << line.dump() << std::endl;
     check();

@@ -112,6 +112,7 @@ class Step {
   const distributed::GradientBuckets& buckets() const { return buckets_; }
   /// What was captured.
   const libtorch::Replay& replay() const { return replay_; }
+  /// Where the model is.
   at::Device device() const { return module_.parameters().at(0).device(); }
 
   /// Goes on after `step` steps. Of several processes the first alone needs the checkpoint.

@@ -74,6 +74,7 @@ inline StepOptions step_options(const TrainingOptions& o) {
 
 /// What is learnt from what.
 struct TrainingHooks {
+  /// The samples of every step.
   Batches batch;
   /// What to minimise: their mean bits per dimension, a scalar with gradient.
   Step::Loss loss;
@@ -111,7 +112,7 @@ struct Folder {
   std::filesystem::path checkpoint;
   std::optional<io::FileLock> lock;  // of the first process
 
-  /// The checkpoint's.
+  /// The checkpoint's path.
   operator const std::filesystem::path&() const { return checkpoint; }
 };
 

@@ -9,7 +9,8 @@
 //
 // Inverse: with t = (y - b) exp(-a), logit F(x) = t has its root between the smallest and the largest m_i + s_i t, where all
 // components are on one side of sig(t). Bisection there until Newton's steps stay inside and are small: to 1e-6 in float, 1e-12
-// in double, relative where numbers are larger than 1.
+// in double, relative where numbers are larger than 1. Where the map is so flat that rounding y alone costs more, to that: times
+// (|y| + 10) / slope.
 #pragma once
 
 #include <string>
@@ -23,7 +24,7 @@ struct MixtureShape {
   /// How many logistics.
   int components;
 
-  /// Of their logarithms.
+  /// Of |log s| and of |a|.
   static constexpr double scale_bound = 3, slope_bound = 2;
   constexpr int parameters() const { return 3 * components + 2; }
   /// Where a component starts.
@@ -34,6 +35,7 @@ template <int Components = 4>
 struct LogisticMixture : detail::BackendTransform<LogisticMixture<Components>> {
   static_assert(Components >= 1 && Components <= 100, "cnf: a mixture has 1 to 100 components");
 
+  /// For the backend.
   static constexpr MixtureShape shape{Components};
   static constexpr int per_channel = shape.parameters();
 

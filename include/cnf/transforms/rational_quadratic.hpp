@@ -8,7 +8,8 @@
 //   dy/dx = s^2 (d1 t^2 + 2 s t (1 - t) + d0 (1 - t)^2) / q^2
 //
 // The inverse is the root of a quadratic equation, exact. Raw parameters of a number: Bins widths and Bins heights, shares of
-// the interval by softmax, each at least `smallest`; Bins - 1 slopes, softplus + smallest. Raw zero is the identity.
+// the interval by softmax, each at least `smallest`; Bins - 1 slopes at the knots, softplus + smallest: bounded below, not above.
+// Raw zero is the identity.
 #pragma once
 
 #include <cmath>
@@ -30,6 +31,7 @@ struct Interval {
 
 /// What backends need to know of a spline.
 struct SplineShape {
+  /// How many pieces.
   int bins;
   /// The interval.
   double low, high;
@@ -47,6 +49,7 @@ struct RationalQuadratic : detail::BackendTransform<RationalQuadratic<Bins, On>>
                 "cnf: a spline has 2 to 500 bins: one alone would have nothing to learn");
   static_assert(On::low < On::high, "cnf: a spline acts on an interval Interval<Low, High> with Low < High");
 
+  /// For the backend.
   static constexpr SplineShape shape{Bins, On::low, On::high};
   static constexpr int per_channel = shape.parameters();
 

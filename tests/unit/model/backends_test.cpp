@@ -2,6 +2,7 @@
 #include "cnf/eigen.hpp"
 #include "cnf/model/model.hpp"
 #include "support/doctest.hpp"
+#include "support/error_of.hpp"
 #include "support/models.hpp"
 #include "support/random_tensor.hpp"
 
@@ -28,8 +29,8 @@ using OtherLayers = Sequential<Logit<50>, CheckerboardCoupling<Net>, HaarSqueeze
                                SplineCoupling<Net>, Swap, MixtureCoupling<Net, 3>,
                                CheckerboardCoupling<Net, 1, RationalQuadratic<4>>, Spline<5>, Mixture<2>,
                                AffineCoupling<ResidualMlp<6, 1>>, Sigmoid, Logit<>, Split, Prior>;
-using Labels = Broadcast<Pyramid<dynamic, dynamic, 2>, Embedding<10, 4>>;
-using Labelled = ConditionalFlow<models::Target, Pair<models::Target, Shape<1>>,
+using Labels = Broadcast<Pyramid<dynamic, dynamic, 2>, cnf::Both<Embedding<10, 4>, MlpExtractor<6, 5>>>;
+using Labelled = ConditionalFlow<models::Target, Pair<models::Target, Pair<Shape<1>, Shape<2>>>,
                                  cnf::Both<Rrdb<1, 3, 6, 2>, Labels>, OtherLayers>;
 using Alone = UnconditionalFlow<Shape<3, dynamic, dynamic>, OtherLayers>;
 
@@ -128,9 +129,20 @@ TEST_CASE_TEMPLATE("layers beside the paper's agree, given an image and a label,
   const auto y = models::uniform_integers({2, 3, 5, 8}, 2) / 256;
   const OnBoth<Labelled, T> both;
   const auto x = random_tensor({2, 3, 5, 8}, 1),
-             labels = at::tensor({7.0, 0.0}, at::kDouble).view({2, 1, 1, 1});
-  agree(both.torch.given({.first = x, .second = labels}),
-        both.eigen.given({.first = both.to_eigen(x), .second = both.to_eigen(labels)}), y, 10 * both.bound);
+             labels = at::tensor({7.0, 0.0}, at::kDouble).view({2, 1, 1, 1}),
+             numbers = random_tensor({2, 2, 1, 1}, 3);
+  const auto on_eigen = [&](const at::Tensor& image, const at::Tensor& label, const at::Tensor& vector) {
+    return both.eigen.given({.first = both.to_eigen(image),
+                             .second = {.first = both.to_eigen(label), .second = both.to_eigen(vector)}});
+  };
+  agree(both.torch.given({.first = x, .second = {.first = labels, .second = numbers}}),
+        on_eigen(x, labels, numbers), y, 10 * both.bound);
+  CHECK(error_of([&] { on_eigen(x, labels + 5, numbers); }) == "expected labels 0..9, got 12");
+  for (const double bad : {std::nan(""), HUGE_VAL}) {
+    const auto spoilt = numbers * bad;
+    CHECK(error_of([&] { on_eigen(x, labels, spoilt); }) ==
+          "expected finite numbers in the input, got NaN or infinity");
+  }
   const OnBoth<Alone, T> alone;
   agree(alone.torch, alone.eigen, y, 10 * alone.bound, Extents{5, 8});
 }

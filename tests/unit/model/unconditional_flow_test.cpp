@@ -96,6 +96,8 @@ TEST_CASE("several inputs are a struct; each reaches its maps, and each of them 
   CHECK(error(image, label(9, 0), numbers.narrow(1, 0, 1)) == "expected an input of 2x1x1, got (2, 1, 1, 1)");
   CHECK(error(image * std::nan(""), label(9, 0), numbers) ==
         "expected finite numbers in the input, got NaN or infinity");
+  CHECK(error(image, label(9, 0), numbers * HUGE_VAL) ==
+        "expected finite numbers in the input, got NaN or infinity");
 }
 
 TEST_CASE("images of any size given a label: the size is said") {

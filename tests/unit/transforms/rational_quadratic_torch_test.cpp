@@ -76,23 +76,35 @@ TEST_CASE("a spline's slope is its derivative, and its inverse is exact, for wil
   }
 }
 
-TEST_CASE("gradients of a spline are finite at borders, on knots and far outside") {
-  const auto raw = raw_for(at::empty({1, 1, 1, 9}), 4, 3).requires_grad_();
-  const Knots knots(B::to_host(raw.select(3, 4).unsqueeze(3)));
-  auto x = at::tensor({-1e30, -3.0, -3.0 + 1e-15, knots.x[1], knots.x[2], knots.x[4], 2.0 - 1e-15, 2.0, 1e30},
-                      at::kDouble)
-               .view({1, 1, 1, 9})
-               .requires_grad_();
-  for (const bool inverse : {false, true}) {
-    at::Tensor sum;
-    if (inverse) {
-      sum = T::inverse<B>(x, raw).sum();
-    } else {
-      const auto r = T::forward<B>(x, raw);
-      sum = r.y.sum() + r.log_slope.sum();
+TEST_CASE_TEMPLATE("gradients of a spline are finite at borders, on knots and far outside", Number, float,
+                   double) {
+  const auto type = sizeof(Number) == 8 ? at::kDouble : at::kFloat;
+  const double little = sizeof(Number) == 8 ? 1e-15 : 3e-7;
+  for (const double scale : {3.0, 30.0})
+    for (const long shared : {0L, 1L}) {  // parameters of each number, or of all
+      CAPTURE(scale);
+      CAPTURE(shared);
+      const auto one = random_tensor({1, T::per_channel, 1, 1}, 4, scale).to(type);
+      const auto raw = (shared ? one : one.repeat({1, 1, 1, 9})).requires_grad_();
+      const Knots knots(B::to_host(one));
+      const auto x = at::tensor({-1e30, -3.0, -3.0 + little, knots.x[1], knots.x[2], knots.x[4], 2.0 - little,
+                                 2.0, 1e30},
+                                at::kDouble)
+                         .view({1, 1, 1, 9})
+                         .to(type)
+                         .requires_grad_();
+      for (const bool inverse : {false, true}) {
+        at::Tensor sum;
+        if (inverse) {
+          sum = T::inverse<B>(x, raw).sum();
+        } else {
+          const auto r = T::forward<B>(x, raw);
+          sum = r.y.sum() + r.log_slope.sum();
+        }
+        for (const auto& g : torch::autograd::grad({sum}, {x, raw}))
+          CHECK(at::isfinite(g).all().item<bool>());
+      }
     }
-    for (const auto& g : torch::autograd::grad({sum}, {x, raw})) CHECK(at::isfinite(g).all().item<bool>());
-  }
 }
 
 TEST_CASE_TEMPLATE("Eigen's spline is LibTorch's, with parameters for each number or for all", Number, float,

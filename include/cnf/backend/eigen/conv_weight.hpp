@@ -57,9 +57,11 @@ class ConvWeight {
   long outputs() const { return out_; }
   /// Channels that it takes.
   long inputs() const { return in_; }
+  /// Pixels of a side.
   long kernel() const { return kernel_; }
   /// Tiles of output channels.
   long tiles() const { return (out_ + 2 * lanes_ - 1) / (2 * lanes_); }
+  /// Where the numbers of a tile begin.
   const T* tile(long i) const { return numbers_ + i * 2 * lanes_ * in_ * taps_; }
 
  private:

@@ -50,6 +50,7 @@ template <class T>
 struct Numbers {
   /// Of a parameter that is no weight.
   Eigen::Array<T, Eigen::Dynamic, 1> array;
+  /// Of a parameter of four dimensions.
   ConvWeight<T> weight;
 };
 
@@ -58,6 +59,7 @@ template <class T>
 struct Parameter {
   /// What copies share.
   struct State {
+    /// As LibTorch has them.
     std::vector<long> sizes;
     /// In the order in which they are used.
     Numbers<T> numbers;
@@ -70,7 +72,9 @@ struct Parameter {
 
   /// Of one that is no convolution's weight.
   const Eigen::Array<T, Eigen::Dynamic, 1>& values() const { return state->numbers.array; }
+  /// Of one that is a convolution's.
   const ConvWeight<T>& weight() const { return state->numbers.weight; }
+  /// Of one dimension.
   long size(std::size_t dimension) const { return state->sizes[dimension]; }
   /// Whether it is a convolution's.
   bool is_weight() const { return state->sizes.size() == 4; }

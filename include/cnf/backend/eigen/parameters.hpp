@@ -67,8 +67,7 @@ struct Parameters {
   }
   static DType dtype(const Parameter&) { return sizeof(T) == 8 ? DType::f64 : DType::f32; }
   static std::vector<long> sizes(const Parameter& p) { return p.state->sizes; }
-  /// Numbers for a parameter: fill(first, count, to) writes some of them, in row-major order, from any thread;
-  /// and the parameter's to be these.
+  /// Numbers for a parameter: fill(first, count, to) writes some of them, in row-major order, from any thread.
   template <class Fill>
   static Numbers numbers(const Parameter& p, const Fill& fill) {
     const long all = count(p), parts = std::clamp(all / 100'000, 1L, 4L * threads());

@@ -1,4 +1,4 @@
-// The small matrices of 1x1 convolutions on Eigen: determinants, inverses and products, in double (math/lu.hpp).
+// The small matrices of 1x1 convolutions on Eigen: determinants and inverses in double (math/lu.hpp), and products.
 #pragma once
 
 #include <Eigen/Core>

@@ -24,7 +24,7 @@
 
 namespace cnf::eigen {
 
-/// A number per channel; and a small matrix.
+/// A number per channel.
 template <class T>
 using Vector = Eigen::Array<T, Eigen::Dynamic, 1>;
 /// A small matrix, row-major.
@@ -38,9 +38,11 @@ struct Tensor {
   long n = 0, h = 0, w = 0;  // samples, height and width
 
   Tensor() : Tensor(0, 0, 0, Values()) {}
+  /// Of these values, a column a pixel.
   Tensor(long samples, long height, long width, Values v)
       : n(samples), h(height), w(width), values_(std::make_shared<Values>(std::move(v))) {}
 
+  /// A column a pixel, a row a channel.
   const Values& values() const { return *values_; }
   /// To change: no other tensor has them.
   Values& own() {
@@ -53,7 +55,9 @@ struct Tensor {
   /// The channels of a pixel.
   const T* pixel(long column) const { return values_->data() + column * channels(); }
 
+  /// Of every pixel.
   long channels() const { return long(values_->rows()); }
+  /// Pixels of a sample.
   long area() const { return h * w; }
 
   /// f(number) for all, by all cores; in place where nobody else holds the values.

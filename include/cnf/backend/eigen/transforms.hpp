@@ -19,7 +19,7 @@ namespace cnf::eigen {
 /// y of a number, and log dy/dx.
 template <class T>
 struct Mapped {
-  T y, log_slope;  // log dy/dx, nats
+  T y, log_slope;  // log_slope: log dy/dx, nats
 };
 
 /// The spline of one channel of a pixel: raw parameter k is raw[k * stride].
@@ -29,6 +29,7 @@ class Spline {
   /// Of raw parameters that lie `stride` apart.
   Spline(const SplineShape& shape, const T* raw, long stride) : shape_(shape), raw_(raw), stride_(stride) {}
 
+  /// y and log dy/dx.
   Mapped<T> forward(T x) const {
     if (!(x > T(shape_.low) && x < T(shape_.high))) return {x, 0};
     const auto b = bin(x, 0, shape_.bins);
@@ -38,6 +39,7 @@ class Spline {
             2 * (std::log(s) - std::log(q)) + std::log(b.d1 * t * t + 2 * s * t_rest + b.d0 * rest * rest)};
   }
 
+  /// x.
   T inverse(T y) const {
     if (!(y > T(shape_.low) && y < T(shape_.high))) return y;
     const auto here = bin(y, shape_.bins, 0);
@@ -99,6 +101,7 @@ class Spline {
 template <class T>
 class Mixture {
  public:
+  /// Of raw parameters that lie `stride` apart.
   Mixture(const MixtureShape& shape, const T* raw, long stride) : parts_(std::size_t(shape.components)) {
     const int k = shape.components;
     const auto at = [&](int i) { return raw[i * stride]; };
@@ -113,11 +116,13 @@ class Mixture {
     shift_ = at(3 * k + 1);
   }
 
+  /// y and log dy/dx.
   Mapped<T> forward(T x) const {
     const auto l = logit(x);
     return {l.y * std::exp(log_slope_) + shift_, l.log_slope + log_slope_};
   }
 
+  /// x.
   T inverse(T y) const {
     const T t = (y - shift_) * std::exp(-log_slope_);
     T low = std::numeric_limits<T>::infinity(), high = -low;

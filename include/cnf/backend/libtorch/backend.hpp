@@ -39,14 +39,16 @@ struct Backend : Parameters, Arithmetic, Channels, Images, Networks, SmallMatric
   /// change, but in float the inverse is coarser: where its input differs from forward's in the last bit, a network
   /// may round it the other way. With `dtype = at::kDouble` both round alike, and the inverse is exact.
   struct Placement {
+    /// Of parameters, state and log-dets.
     at::ScalarType dtype = at::kFloat;
+    /// Of all of them.
     at::Device device = at::kCPU;
-    /// As above.
+    /// Of the networks; none: dtype.
     Precision networks{};
   };
   /// In which its networks compute.
   static Precision networks(const Placement& p) { return p.networks; }
-  /// Module::to() would make floating point of integers that a module of the user's has.
+  /// Moves and converts parameters and buffers. Integers stay integers: Module::to() would convert those of a user's module.
   static void place(Module& module, const Placement& p) {
     const at::NoGradGuard no_grad;
     const auto move = [&](at::Tensor t) {

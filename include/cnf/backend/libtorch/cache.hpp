@@ -17,6 +17,7 @@ namespace cnf::libtorch {
 template <class T>
 class Cache {
  public:
+  /// What compute() gave for this parameter as it is.
   template <class Compute>
   T get(const at::Tensor& p, const Compute& compute) const {
     if (!std::is_same_v<T, bool> && (at::GradMode::is_enabled() || !p.is_cpu())) return compute();

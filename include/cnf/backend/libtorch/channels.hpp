@@ -35,6 +35,7 @@ struct Channels {
   static Tensor channels_of(const Tensor& x, long first, long count) { return x.narrow(1, first, count); }
   /// The channels of a, then those of b.
   static Tensor concat(const Tensor& a, const Tensor& b) { return at::cat({a, b}, 1); }
+  /// Channel c of the result is channel source[c].
   template <std::size_t C>
   static Tensor permute_channels(const Tensor& x, const std::array<int, C>& source) {
     const std::vector<double> index(source.begin(), source.end());

@@ -159,6 +159,7 @@ inline at::Tensor instance_norm_gradient_composed(const at::Tensor& x, const at:
 }  // namespace detail
 
 struct InstanceNorm : torch::autograd::Function<InstanceNorm> {
+  /// As LibTorch's custom functions have it.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input) {
     const auto x = input.contiguous(at::MemoryFormat::ChannelsLast);
     context->save_for_backward({input});
@@ -173,6 +174,7 @@ struct InstanceNorm : torch::autograd::Function<InstanceNorm> {
         [&] { return detail::instance_norm_composed(x); });
   }
 
+  /// As LibTorch's custom functions have it.
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                torch::autograd::tensor_list grads) {
     const auto x = context->get_saved_variables()[0].contiguous(at::MemoryFormat::ChannelsLast);

@@ -74,6 +74,7 @@ struct JointConv : torch::autograd::Function<JointConv> {
 
 }  // namespace detail
 
+/// conv(state, weight) + conv(map, features) + bias.
 inline at::Tensor joint_conv(const at::Tensor& state, const at::Tensor& weight, const at::Tensor& map,
                              const at::Tensor& features, const at::Tensor& bias, const at::Tensor* shared,
                              int padding, std::optional<at::ScalarType> precision) {

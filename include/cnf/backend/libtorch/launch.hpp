@@ -136,7 +136,7 @@ void launch_typed(const Launch& at, Given... given) {
 
 /// Where operations of the state that ATen can do, too, are single kernels: on GPUs; tests compare both everywhere.
 enum class Fusing { on_gpus, everywhere, nowhere };
-/// Whether kernels of ours are used, in this thread.
+/// Where kernels of ours are used, in the whole process.
 inline Fusing& fusing() {
   static Fusing where = Fusing::on_gpus;
   return where;

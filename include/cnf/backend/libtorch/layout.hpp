@@ -41,12 +41,14 @@ inline at::Tensor to_network(const at::Tensor& x, std::optional<at::ScalarType> 
 /// From a network to the state. Its gradient enters the network channels-last: a convolution's backward pass
 /// keeps the layout of what it is given, and everything before it would go from one layout to the other.
 struct LeaveNetwork : torch::autograd::Function<LeaveNetwork> {
+  /// As LibTorch's custom functions have it.
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& raw,
                             at::ScalarType state) {
     context->saved_data["network"] = std::int64_t(raw.scalar_type());
     // never the argument itself
     return raw.to(state, /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::Contiguous);
   }
+  /// As LibTorch's custom functions have it.
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                torch::autograd::tensor_list grads) {
     const auto network = at::ScalarType(context->saved_data["network"].toInt());

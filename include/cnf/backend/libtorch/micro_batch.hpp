@@ -75,6 +75,7 @@ class MicroBatch {
     settled_ = tried_.size() == 1;
   }
 
+  /// Samples of the pieces now.
   long rows() const { return tried_[at_].rows; }
   /// Whether rows() stays from now on.
   bool settled() const { return settled_; }

@@ -44,6 +44,7 @@ class SharedLibrary {
 /// The compiler. Throws Error where there is none.
 class Nvrtc {
  public:
+  /// The one of this process. Error where there is none.
   static const Nvrtc& get() {
     static const Nvrtc only;
     return only;
@@ -127,6 +128,7 @@ class Nvrtc {
 /// The driver. Throws Error where there is none.
 class CudaDriver {
  public:
+  /// The one of this process. Error where there is none.
   static const CudaDriver& get() {
     static const CudaDriver only;
     return only;
@@ -141,6 +143,7 @@ class CudaDriver {
     return function;
   }
 
+  /// Starts a kernel on the current stream of the device.
   void launch(void* function, int device, unsigned blocks, unsigned threads, unsigned shared_bytes,
               void* stream, void** arguments) const {
     use(device);

@@ -49,6 +49,7 @@ struct Parameters {
     at::NoGradGuard no_grad;
     p.fill_(value);
   }
+  /// Its first number.
   static double first(const Parameter& p) { return p.view({-1})[0].item<double>(); }
   /// As a number per channel.
   static at::Tensor vector(const Parameter& p) { return p; }
@@ -61,14 +62,15 @@ struct Parameters {
     for (const auto& p : module.named_parameters()) visit(p.key(), p.value());
     for (const auto& b : module.named_buffers()) visit(b.key(), b.value());
   }
+  /// Its element type.
   static DType dtype(const Parameter& p) {
     return p.scalar_type() == at::kDouble     ? DType::f64
            : p.scalar_type() == at::kBFloat16 ? DType::bf16
                                               : DType::f32;
   }
+  /// Its sizes.
   static std::vector<long> sizes(const Parameter& p) { return {p.sizes().begin(), p.sizes().end()}; }
-  /// Numbers for a parameter: fill(first, count, to) writes some of them, in row-major order, to floats or doubles;
-  /// and the parameter's to be these.
+  /// Numbers for a parameter: fill(first, count, to) writes some of them, in row-major order, to floats or doubles.
   template <class Fill>
   static Numbers numbers(const Parameter& p, const Fill& fill) {
     const auto t = at::empty(p.sizes(), p.scalar_type() == at::kDouble ? at::kDouble : at::kFloat);

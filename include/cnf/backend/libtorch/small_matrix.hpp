@@ -125,6 +125,7 @@ struct Folded : torch::autograd::Function<Folded> {
 
 /// log|det w|, with its gradient.
 inline at::Tensor log_abs_det(const at::Tensor& w) { return detail::LogAbsDet::apply(w); }
+/// w^-1, with its gradient.
 inline at::Tensor inverse(const at::Tensor& w) { return detail::Inverse::apply(w); }
 
 namespace detail {
@@ -188,6 +189,7 @@ struct SmallMatrices {
 
   /// log|det w|.
   static at::Tensor log_abs_det(const Matrix& w) { return libtorch::log_abs_det(w); }
+  /// w^-1.
   static Matrix inverse(const Matrix& w) { return libtorch::inverse(w); }
   /// The product of the reflections 1 - 2 v v^T / v^T v of the rows v of a parameter, as 1 - V^T T V with
   /// T^-1 = triu(V V^T, 1) + diag(V V^T) / 2 (Joffrain et al., Accumulating Householder transformations, revisited, 2006).

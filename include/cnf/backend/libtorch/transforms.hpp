@@ -134,6 +134,7 @@ struct Mixture {
 
 }  // namespace detail
 
+/// y of every number by its spline, and log dy/dx.
 inline Mapped transformed(const at::Tensor& x, const at::Tensor& raw, const SplineShape& shape) {
   const detail::Spline spline(x, raw, shape);
   const auto within = at::clamp(x, shape.low, shape.high);
@@ -154,16 +155,18 @@ inline at::Tensor restored(const at::Tensor& y, const at::Tensor& raw, const Spl
   const auto [left, width, bottom, height, d0, d1] = spline.bin_of(within, spline.bottom);
   const auto s = height / width, up = within - bottom, bend = up * (d0 + d1 - 2 * s);
   const auto a = height * (s - d0) + bend, b = height * d0 - bend, c = -s * up;
-  const auto t = 2 * c / (-b - at::sqrt(at::clamp_min(b * b - 4 * a * c, 0)));
+  const auto t = 2 * c / (-b - at::sqrt(at::clamp_min(b * b - 4 * a * c, 1e-30)));
   return at::where(spline.inside(y), t * width + left, y);
 }
 
+/// y of every number by its mixture, and log dy/dx.
 inline Mapped transformed(const at::Tensor& x, const at::Tensor& raw, const MixtureShape& shape) {
   const detail::Mixture mixture(x, raw, shape);
   const auto [logit, log_derivative] = mixture.logit(x);
   return {logit * at::exp(mixture.log_slope) + mixture.shift, log_derivative + mixture.log_slope};
 }
 
+/// The inverse.
 inline at::Tensor restored(const at::Tensor& y, const at::Tensor& raw, const MixtureShape& shape) {
   const detail::Mixture mixture(y, raw, shape);
   const auto t = (y - mixture.shift) * at::exp(-mixture.log_slope);

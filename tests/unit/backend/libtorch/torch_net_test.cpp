@@ -89,6 +89,76 @@ TEST_CASE("parameters of a module and of a script are placed, saved, loaded and 
   CHECK(difference(clone(model).given(x).log_prob(y), log_prob) == 0);
 }
 
+namespace {
+
+std::filesystem::path script;  // of the test that writes it
+
+struct FromFile {
+  static std::string describe() { return "FromFile"; }
+  static torch::jit::Module make(int) { return torch::jit::load(script.string()); }
+};
+/// One map, by a module.
+struct Eye {
+  static std::string describe() { return "Eye"; }
+  static torch::nn::Sequential make(int in) { return torch::nn::Sequential(torch::nn::Conv2d(in, 5, 2)); }
+};
+/// Couples by what somebody exported.
+struct Script {
+  static std::string describe() { return "Script"; }
+  static torch::jit::Module make(int in, int out) {
+    torch::jit::Module module("Script");
+    module.register_parameter("weight", at::full({out, in, 1, 1}, 0.05).requires_grad_(), false);
+    module.define("def forward(self, x):\n    return torch.tanh(torch.conv2d(x, self.weight))\n");
+    return module;
+  }
+};
+
+template <class Mine, class Maps, class Net = ConvNet<4>>
+using Seen = ConditionalFlow<Shape<4, 2, 2>, Shape<3, 3, 3>, libtorch::TorchExtractor<Mine, Maps>,
+                             Sequential<ActNorm, AffineCoupling<Net>, Prior>>;
+
+}  // namespace
+
+TEST_CASE("a TorchScript file extracts as the module that it was saved from") {
+  const TemporaryFolder folder;
+  script = folder / "trunk.pt";
+  Trunk::make(3).save(script.string());
+  using Net = libtorch::TorchNet<Mine>;
+  using OfFile = ConditionalFlow<models::Target, models::Target, libtorch::TorchExtractor<FromFile, Maps2>,
+                                 Sequential<Squeeze, ActNorm, AffineCoupling<Net>, BasicPrior<Net>>>;
+  Mixed model({.seed = 1});
+  libtorch::Model<OfFile> loaded({.seed = 1});
+  cnf::testing::make_ready(model);
+  cnf::testing::make_ready(loaded);
+  copy_parameters(model, loaded);
+  const auto x = random_tensor({2, 3, 4, 6}, 1).to(at::kFloat),
+             y = random_tensor({2, 3, 4, 6}, 2).to(at::kFloat);
+  CHECK(difference(model.given(x).log_prob(y), loaded.given(x).log_prob(y)) == 0);
+}
+
+TEST_CASE("a module extracts, a script couples, and both are trained") {
+  libtorch::Model<Seen<Eye, Features<Shape<5, 2, 2>>, libtorch::TorchNet<Script>>> model({.seed = 1});
+  cnf::testing::make_ready(model);
+  const auto x = random_tensor({2, 3, 3, 3}, 1).to(at::kFloat),
+             y = random_tensor({2, 4, 2, 2}, 2).to(at::kFloat);
+  model.given(x).log_prob(y).sum().backward();
+  for (const auto& p : model.named_parameters()) {
+    CAPTURE(p.key());
+    REQUIRE(p.value().grad().defined());
+    CHECK(p.value().grad().abs().max().item<double>() > 0);
+  }
+}
+
+TEST_CASE("what an extractor returns must have the shapes that its type declares") {
+  const auto x = random_tensor({2, 3, 3, 3}, 1);
+  libtorch::Model<Seen<Eye, Features<Shape<6, 2, 2>>>> other({.seed = 1});
+  CHECK(error_of([&] { other.given(x); }) ==
+        "TorchExtractor<Eye, 6x2x2>: expected (2, 6, 2, 2) from its module, got (2, 5, 2, 2)");
+  libtorch::Model<Seen<Eye, Features<Shape<5, 2, 2>, Shape<3, 1, 1>>>> more({.seed = 1});
+  CHECK(error_of([&] { more.given(x); }) ==
+        "TorchExtractor<Eye, 5x2x2, 3x1x1>: expected 2 tensors from its module, got 1");
+}
+
 TEST_CASE("what a module returns must have the shape that its type declares") {
   libtorch::Model<Spec<libtorch::TorchNet<TooMany>>> model({.seed = 1});
   const auto x = random_tensor({2, 3, 4, 6}, 1);

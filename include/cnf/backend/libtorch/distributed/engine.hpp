@@ -12,21 +12,19 @@
 
 #include "cnf/backend/libtorch/distributed/meeting.hpp"
 
-// both can be turned off by -DCNF_GLOO=0 and -DCNF_NCCL=0
+// Whether the headers of Gloo and NCCL are here; -DCNF_GLOO=0 and -DCNF_NCCL=0 do without.
 #ifndef CNF_GLOO
 #if __has_include(<torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>) && __has_include(<gloo/rendezvous/store.h>)
 #define CNF_GLOO 1
 #else
-/// Whether Gloo's headers are here.
-#define CNF_GLOO 0
+#define CNF_GLOO 0  // whether processes can work together on CPUs
 #endif
 #endif
 #ifndef CNF_NCCL
 #if defined(CNF_CUDA) && __has_include(<nccl.h>)
 #define CNF_NCCL 1
 #else
-/// Whether NCCL's headers are here.
-#define CNF_NCCL 0
+#define CNF_NCCL 0  // and on GPUs
 #endif
 #endif
 

@@ -225,16 +225,19 @@ class Visitor {
   std::string set_first(const std::string& key, const std::string& value) {
     return ask({'f', key, value}).value;
   }
+  /// What the table has under the key.
   std::optional<std::string> get(const std::string& key) {
     auto reply = ask({'g', key, ""});
     if (reply.kind == 'n') return {};
     return std::move(reply.value);
   }
+  /// Adds to the number under the key: the sum.
   long long add(const std::string& key, long long value) {
     return std::stoll(ask({'a', key, std::to_string(value)}).value);
   }
   /// Whether it was there.
   bool remove(const std::string& key) { return ask({'d', key, ""}).kind == 'y'; }
+  /// How many entries the table has.
   long long count() { return std::stoll(ask({'#', "", ""}).value); }
   /// Before the process ends in order.
   void take_leave() { ask({'b', "", ""}); }

@@ -23,8 +23,7 @@ namespace cnf::distributed {
 
 /// Samples first .. first + count - 1 of a batch of `of`.
 struct Share {
-  /// Samples first .. first + count - 1 of a batch of `of`.
-  long first = 0, count = 0, of = 0;
+  long first = 0, count = 0, of = 0;  // samples
 };
 
 class Replicas {
@@ -40,7 +39,9 @@ class Replicas {
     return one;
   }
 
+  /// Which process this is, from 0.
   virtual int rank() const { return 0; }
+  /// How many there are.
   virtual int size() const { return 1; }
   /// Who prints and writes.
   bool is_first() const { return rank() == 0; }
@@ -53,9 +54,10 @@ class Replicas {
   void sum(const at::Tensor& t) { begin_sum(t)(); }
   /// Makes t of all what it is in the first.
   virtual void copy_from_first(at::Tensor) {}
-  /// Waits as long as all others live.
+  /// Every process's text, in the order of ranks. Waits as long as all others live.
   virtual std::vector<std::string> gather(const std::string& mine) { return {mine}; }
 
+  /// This process's part of a batch. Error where there are more processes than samples.
   Share share_of(long batch) const {
     if (batch < size())
       throw Error("expected a batch of at least as many samples as there are processes, " +
