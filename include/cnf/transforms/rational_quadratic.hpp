@@ -8,8 +8,8 @@
 //   dy/dx = s^2 (d1 t^2 + 2 s t (1 - t) + d0 (1 - t)^2) / q^2
 //
 // The inverse is the root of a quadratic equation, exact. Raw parameters of a number: Bins widths and Bins heights, shares of
-// the interval by softmax, each at least `smallest`; Bins - 1 slopes at the knots, softplus + smallest: bounded below, not above.
-// Raw zero is the identity.
+// the interval by softmax, each at least `smallest`; Bins - 1 slopes at the knots, softplus + smallest, `largest`
+// at most. Raw zero is the identity.
 #pragma once
 
 #include <cmath>
@@ -38,6 +38,8 @@ struct SplineShape {
 
   /// Width, height and slope of a bin at least.
   static constexpr double smallest = 1e-3;
+  /// Slope at a knot at most.
+  static constexpr double largest = 1e3;
   /// softplus(raw + slope_offset()) + smallest is 1 for raw = 0.
   static double slope_offset() { return std::log(std::expm1(1 - smallest)); }
   constexpr int parameters() const { return 3 * bins - 1; }

@@ -76,6 +76,23 @@ TEST_CASE("a spline's slope is its derivative, and its inverse is exact, for wil
   }
 }
 
+TEST_CASE("a spline's slope is bounded whatever its parameters, on both backends") {
+  using E = eigen::Backend<double>;
+  auto raw = at::zeros({1, T::per_channel, 1, 1}, at::kDouble);
+  raw.narrow(1, 10, 4).fill_(1e7);
+  const Knots knots(B::to_host(raw));
+  const auto x =
+      at::tensor({knots.x[1], knots.x[2], knots.x[3], knots.x[4]}, at::kDouble).view({1, 1, 1, 4}) + 1e-12;
+  const auto r = T::forward<B>(x, raw);
+  CHECK(difference(r.log_slope, at::full_like(x, std::log(1e3))) < 1e-6);
+  const auto on_eigen = [](const at::Tensor& t) {
+    return E::from_host(B::to_host(t), {t.size(0), t.size(1), t.size(2), t.size(3)}, 0);
+  };
+  const auto e = T::forward<E>(on_eigen(x), on_eigen(raw));
+  CHECK(difference(r.log_slope, at::tensor(E::to_host(e.log_slope), at::kDouble).view(x.sizes())) < 1e-10);
+  CHECK(difference(T::inverse<B>(r.y, raw), x) < 1e-12);
+}
+
 TEST_CASE_TEMPLATE("gradients of a spline are finite at borders, on knots and far outside", Number, float,
                    double) {
   const auto type = sizeof(Number) == 8 ? at::kDouble : at::kFloat;

@@ -88,8 +88,9 @@ class Spline {
     return (std::exp(raw(first + k) - all.largest) / all.sum * free + smallest) * T(shape_.high - shape_.low);
   }
   T slope(int k) const {
-    return detail::softplus(raw(2 * shape_.bins + k) + T(SplineShape::slope_offset())) +
-           T(SplineShape::smallest);
+    return std::min(detail::softplus(raw(2 * shape_.bins + k) + T(SplineShape::slope_offset())) +
+                        T(SplineShape::smallest),
+                    T(SplineShape::largest));
   }
 
   SplineShape shape_;

@@ -57,7 +57,7 @@ struct Spline {
     bottom = knots(heights);
     const auto inner = SplineShape::smallest -
                        at::log_sigmoid(-(parameters(2 * s.bins, s.bins - 1) + SplineShape::slope_offset()));
-    slopes = at::constant_pad_nd(inner, {0, 0, 0, 0, 0, 0, 1, 1}, 1);
+    slopes = at::constant_pad_nd(at::clamp_max(inner, SplineShape::largest), {0, 0, 0, 0, 0, 0, 1, 1}, 1);
   }
 
   /// The bin of each number.
