@@ -103,9 +103,14 @@ def main():
                 out.append(f"/// {sentence}")
         documented = text.startswith("///") or ((starts or documented) and text.startswith("template") and not text.endswith((";", "}")))
         out.append(re.sub(r"([;{,]|^#define \w+ \w+)\s+// ", r"\1  ///< ", line))
-    out = [re.sub(r"<(?=[A-Za-z/])", r"\\<", line) if re.match(r"\s*///", line) or line in header and line[:4] != "    " else line
-           for line in out]
+    comments = {line for line in header if line[:4] != "    "}
+    out = [escaped(line) if re.match(r"\s*///", line) or line in comments else line for line in out]
     sys.stdout.write("\n".join(out))
+
+
+def escaped(line):
+    """Without what Doxygen would take for HTML, but for code in backticks."""
+    return "`".join(part if i % 2 else re.sub(r"<(?=[A-Za-z/])", r"\\<", part) for i, part in enumerate(line.split("`")))
 
 
 def is_spec(path):

@@ -124,7 +124,7 @@ TEST_CASE("--from begins with another model's weights") {
   const auto refused =
       run(training(trained().photographs, folder / "other", {"--from", trained().cnf, "--config", "base"}));
   CHECK(refused.status == 2);
-  CHECK(contains(refused.err, "--config excludes --from"));
+  CHECK(contains(refused.err, "--from excludes --config"));
   const auto missing = run(training(trained().photographs, folder / "other", {"--from", folder / "none"}));
   CHECK(missing.status == 2);
   CHECK(contains(missing.err, (folder / "none").string()));
