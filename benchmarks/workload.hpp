@@ -88,7 +88,7 @@ template <class Flow>
 class Trainable : public Bound<Flow, cnf::libtorch::Backend> {
  public:
   using Base = Bound<Flow, cnf::libtorch::Backend>;
-  using Base::Bound;
+  using Base::Base;
 
   /// Gradients of these are wanted, and there from the start, as an optimiser leaves them.
   std::vector<at::Tensor> leaves() {

@@ -30,11 +30,11 @@ struct VggLike {
     static constexpr auto w2 = halved(In::width);
     using output = Features<Shape<Second, h2, w2>, Shape<Third, halved(h2), halved(w2)>>;
 
-    static constexpr ConvShape convs[] = {{.in = In::channels, .out = First},
-                                          {.in = First, .out = Second},
-                                          {.in = Second, .out = Second},
-                                          {.in = Second, .out = Third},
-                                          {.in = Third, .out = Third}};
+    static constexpr ConvShape convs[5] = {{.in = In::channels, .out = First},
+                                           {.in = First, .out = Second},
+                                           {.in = Second, .out = Second},
+                                           {.in = Second, .out = Third},
+                                           {.in = Third, .out = Third}};
     static constexpr long parameters = [] {
       long n = 0;
       for (const auto& c : convs) n += c.parameters();

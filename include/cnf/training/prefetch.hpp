@@ -91,7 +91,7 @@ class Prefetch {
   Batch batch_;
   at::Device device_;
   std::future<Ready> coming_;
-  std::int64_t coming_step_ = -1;
+  [[maybe_unused]] std::int64_t coming_step_ = -1;
 };
 
 }  // namespace cnf::training

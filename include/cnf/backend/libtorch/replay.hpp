@@ -65,7 +65,7 @@ class Replay {
 
  private:
   at::Device device_;
-  bool capture_;
+  [[maybe_unused]] bool capture_;
   std::string why_not_;
   bool replayed_ = false;
 
