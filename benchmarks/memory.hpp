@@ -15,7 +15,12 @@
 
 namespace benchmarks {
 
-/// LibTorch's memory, counted. `allocate` is const in LibTorch 1.13 and not in 2; only 2 has `copy_data`.
+/// LibTorch's memory, counted. `allocate` is const in LibTorch 1.13 and not in 2; only 2 has `copy_data`. So none can say
+/// `override`.
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Winconsistent-missing-override"
+#endif
 class CountingAllocator final : public at::Allocator {
  public:
   at::DataPtr allocate(std::size_t bytes) const { return counted(bytes); }
@@ -40,6 +45,9 @@ class CountingAllocator final : public at::Allocator {
     std::free(block);
   }
 };
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 /// Counts all tensors made from now on; call it before the first one.
 inline void count_tensors() {

@@ -29,6 +29,8 @@ def main():
     pages, programs, failing, projects = [], [], [], []
     for page in sys.argv[3:]:
         text = (source / page).read_text()
+        if left := re.search(r"^[A-Z_]{6,}$", re.sub(r"```.*?```", "", text, flags=re.S), re.M):
+            sys.exit(f"{page}: expected text, got what was to be filled in: {left[0]}")
         name = re.sub(r"\W", "_", page.removesuffix(".md"))
         parts, includes = [], []
         for match in FENCE.finditer(text):
@@ -59,6 +61,8 @@ def main():
                 failing.append(write(out / f"{name}_{line}_{number}_fails.cpp", "\n".join(lines)))
         if parts:
             head = "\n".join(dict.fromkeys(includes + ['#include "support/doctest.hpp"']))
+            head += '\n#pragma GCC diagnostic ignored "-Wunused-local-typedefs"  // what a page shows, it needs not use'
+            head += '\n#pragma GCC diagnostic ignored "-Wunused-variable"\n#pragma GCC diagnostic ignored "-Wunused-but-set-variable"'
             pages.append(write(out / f"{name}.cpp", head + "\n" + "\n".join(parts)))
     listed = [("snippet_pages", pages), ("snippet_programs", programs), ("snippet_failing", failing),
               ("snippet_projects", projects)]
