@@ -61,20 +61,19 @@ void extractor(benchmark::State& state, bool) {
   });
 }
 
+void add(const std::string& name, void (*run)(benchmark::State&, bool), bool second_way) {
+  benchmark::RegisterBenchmark(name.c_str(), run, second_way)->Unit(benchmark::kMillisecond)->UseRealTime();
+}
+
 template <class Spec, class B>
 void add_layer(const std::string& backend) {
-  for (const bool inverse : {false, true})
-    benchmark::RegisterBenchmark((Spec::describe() + (inverse ? "/inverse/" : "/forward/") + backend).c_str(),
-                                 layer<Spec, B>, inverse)
-        ->Unit(benchmark::kMillisecond)
-        ->UseRealTime();
+  add(Spec::describe() + "/forward/" + backend, layer<Spec, B>, false);
+  add(Spec::describe() + "/inverse/" + backend, layer<Spec, B>, true);
 }
 
 template <class Net, class B, class In = Shape<3, 64, 64>>
 void add_extractor(const std::string& backend) {
-  benchmark::RegisterBenchmark((Net::describe() + "/" + backend).c_str(), extractor<Net, B, In>, false)
-      ->Unit(benchmark::kMillisecond)
-      ->UseRealTime();
+  add(Net::describe() + "/" + backend, extractor<Net, B, In>, false);
 }
 
 template <class B>
@@ -140,12 +139,8 @@ void unconditional(benchmark::State& state, bool samples_instead) {
 
 template <class B>
 void add_unconditional(const std::string& backend) {
-  for (const bool samples_instead : {false, true})
-    benchmark::RegisterBenchmark(
-        ("UnconditionalFlow/" + std::string(samples_instead ? "sample/" : "log_prob/") + backend).c_str(),
-        unconditional<B>, samples_instead)
-        ->Unit(benchmark::kMillisecond)
-        ->UseRealTime();
+  add("UnconditionalFlow/log_prob/" + backend, unconditional<B>, false);
+  add("UnconditionalFlow/sample/" + backend, unconditional<B>, true);
 }
 
 const bool added = [] {

@@ -89,7 +89,7 @@ def main():
         starts = depth <= 4 and not inside_body(lines, i) and MEMBER.match(text) and re.search(r"([;{}:]|^)$", code(lines[i - 1]).strip())
         if not documented and starts and not re.search(r"\s//", line):
             name, is_type = declared(lines, i)
-            if is_type and pascal(path.stem) == name.lower().removeprefix("basic").removesuffix("spec"):
+            if is_type and path.stem.replace("_", "") == name.lower().removeprefix("basic").removesuffix("spec"):
                 out += ["/**", *header, " */"]
             elif group and depth == indent:
                 out.append("/// " + " ".join(group))
@@ -150,10 +150,6 @@ def opener(lines, i):
     while first > 0 and not re.search(r"[;}]\s*$|^\s*$|^\s*//", code(lines[first - 1])) and not lines[first - 1].strip().endswith("{"):
         first -= 1
     return " ".join(lines[first:i + 1])
-
-
-def pascal(stem):
-    return stem.replace("_", "")
 
 
 def declared(lines, i):

@@ -291,9 +291,11 @@ void run(const Options& o, support::Replicas& replicas) {
   print(reports);
   fmt::print("\n{} images; bits over {} random crops of {}x{}; quality on Y without a border of {} pixels\n",
              paths.size(), o.crops, crop, crop, border);
-  std::vector<nlohmann::ordered_json> all;
-  for (const auto& report : reports) all.push_back(to_json(report));
-  support::write_reports(o, all);
+  if (!o.json.empty()) {
+    std::vector<nlohmann::ordered_json> all;
+    for (const auto& report : reports) all.push_back(to_json(report));
+    support::write_reports(o, all);
+  }
   if (!o.pictures.empty()) {
     for (std::size_t r = 1; r < rows.size(); ++r)
       for (auto& cell : rows[r]) cell.caption.clear();

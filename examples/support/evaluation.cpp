@@ -37,7 +37,6 @@ void begin(const Evaluation& e, Replicas& replicas, const std::vector<std::files
 }
 
 void write_reports(const Evaluation& e, const std::vector<nlohmann::ordered_json>& reports) {
-  if (e.json.empty()) return;
   auto json = reports[0];
   if (reports.size() > 1) json["baseline"] = reports[1];
   cnf::io::write_file(e.json, json.dump(2) + "\n");

@@ -37,7 +37,7 @@ void expect_outputs(const Evaluation& evaluation, const Replicas& replicas);
 /// Refuses processes that see other models or data, and makes the folder of pictures.
 void begin(const Evaluation& evaluation, Replicas& replicas, const std::vector<std::filesystem::path>& data);
 
-/// Writes --json: the first report, with the second as its "baseline".
+/// Writes the file of --json: the first report, with the second as its "baseline".
 void write_reports(const Evaluation& evaluation, const std::vector<nlohmann::ordered_json>& reports);
 
 }  // namespace support

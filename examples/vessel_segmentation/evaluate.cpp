@@ -347,19 +347,21 @@ void run(const Options& o, support::Replicas& replicas) {
       "\n{} images at scale {:g}; {} samples; F, precision and recall inside the field of view, images "
       "pooled; specks: vessel pixels in connected parts of fewer than 10\n",
       files.size(), scale, o.samples);
-  std::vector<nlohmann::ordered_json> all;
-  for (const auto& report : reports) all.push_back(to_json(report));
-  auto& json = all[0];
-  json["scale"] = scale;
-  json["seed"] = o.seed;
-  json["iw_draws"] = o.iw_draws;
-  json["grader_speck_share"] = graders.first.share();
-  if (human) {
-    json["human_precision"] = human->precision();
-    json["human_recall"] = human->recall();
-    json["human_f"] = human->f();
+  if (!o.json.empty()) {
+    std::vector<nlohmann::ordered_json> all;
+    for (const auto& report : reports) all.push_back(to_json(report));
+    auto& json = all[0];
+    json["scale"] = scale;
+    json["seed"] = o.seed;
+    json["iw_draws"] = o.iw_draws;
+    json["grader_speck_share"] = graders.first.share();
+    if (human) {
+      json["human_precision"] = human->precision();
+      json["human_recall"] = human->recall();
+      json["human_f"] = human->f();
+    }
+    support::write_reports(o, all);
   }
-  support::write_reports(o, all);
   if (!o.pictures.empty()) {
     write_plots(o.pictures, reports, human);
     write_image(o.pictures / "panels.png", support::picture_grid(rows, {.cell_size = panel_size}));

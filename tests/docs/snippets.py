@@ -9,8 +9,9 @@ A comment above a block of C++ says how it is meant:
     <!-- statements: SETUP -->      in a function that a test runs, after SETUP, which the reader need not see
     <!-- same as: FILE -->          literally a part of FILE, which is tested by itself (other languages, too)
 
-A block of CMake is a part of a project, which is built. A block with a `main` is a program, which must end with 0. A line that ends in "// does not compile:" is left out; that it
-does not, and that the compiler says what the comment below it says, is a test of its own.
+A block of CMake is a part of a project, which is built. A block with a `main` is a program, which must end with 0. A line
+that ends in "// does not compile:" is left out; that it does not, and that the compiler says what the comment below it says,
+is a test of its own.
 
 Writes into OUT: a source for each page that has blocks, one for each program, one for each line that must fail, a folder for
 each project; and snippets.cmake, which names them. A block that can't be understood ends this with one sentence.
@@ -56,8 +57,8 @@ def main():
             parts.append(f'#line {line} "{source / page}"\n{body}')
             for number, (bad, expected) in enumerate(wrong):
                 lines = [f"// expect: {text}" for text in expected] + headers
-                code = f"{good}\n#ifndef CNF_PASSING_TWIN\n{bad}\n#endif\n"
-                lines.append(scoped(mark, code, where, name, line, runs=False))
+                twin = f"{good}\n#ifndef CNF_PASSING_TWIN\n{bad}\n#endif\n"
+                lines.append(scoped(mark, twin, where, name, line, runs=False))
                 failing.append(write(out / f"{name}_{line}_{number}_fails.cpp", "\n".join(lines)))
         if parts:
             head = "\n".join(dict.fromkeys(includes + ['#include "support/doctest.hpp"']))
@@ -106,7 +107,7 @@ def divided(code):
 
 def expected_of(said):
     """The sentence, and the names of the place up to the first dots."""
-    message, place = " ".join(said).split(" required from struct ") if any("required from" in s for s in said) else (" ".join(said), "")
+    message, _, place = " ".join(said).partition(" required from struct ")
     texts = [message.removeprefix("error: static assertion failed: ")]
     if place:
         texts.append(place.split("...")[0].rstrip(" ,"))
